@@ -1,0 +1,300 @@
+"""One typed settings tree.
+
+Sources, the later wins: `deploy/config/base.yaml`, the profile named by `HURACAN_PROFILE` (`local` unless set),
+`HURACAN_...` variables (`__` separates levels). The figures live in `base.yaml` alone; here is what they mean.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from huracan_assets.errors import SettingsError
+
+CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "deploy" / "config"
+
+
+class Section(BaseModel):
+    """A branch of the tree: immutable, and no unknown key passes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Listing(Section):
+    """A symbol that the engine follows; a retired one stays, with the day it was delisted."""
+
+    symbol: str = Field(pattern=r"^[A-Z0-9]+-[A-Z0-9]+$")
+    delisted: date | None = None
+
+    def is_listed(self, day: date) -> bool:
+        """Whether `day` lies before the delisting."""
+        return self.delisted is None or day < self.delisted
+
+
+class ExchangeSettings(Section):
+    """The ccxt door; public endpoints only."""
+
+    id: str
+    base_url: str | None
+    proxy: str | None
+    timeout_s: float = Field(gt=0)
+    max_attempts: int = Field(ge=1)
+
+
+class SyntheticSettings(Section):
+    """The seeded market. `edge` is the planted drift in bps a minute per unit of order-flow signal; 0: none."""
+
+    seed: int = Field(ge=0)
+    edge: float = Field(ge=0)
+
+
+class MarketSettings(Section):
+    """Where candles come from, and of what."""
+
+    source: Literal["ccxt", "archive", "synthetic"]
+    archive: Path | None
+    first_day: date
+    benchmark: str
+    max_missing_minutes: int = Field(ge=0, le=1440, description="a day with more is quarantined")
+    symbols: tuple[Listing, ...] = Field(min_length=1)
+    exchange: ExchangeSettings
+    synthetic: SyntheticSettings
+
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _plain_names(cls, value: Any) -> Any:
+        return [{"symbol": item} if isinstance(item, str) else item for item in value]
+
+    @model_validator(mode="after")
+    def _coherent(self) -> MarketSettings:
+        names = [listing.symbol for listing in self.symbols]
+        if len(set(names)) != len(names):
+            raise ValueError("market.symbols names a symbol twice")
+        if self.benchmark not in names:
+            raise ValueError(f"market.benchmark {self.benchmark} is not one of market.symbols")
+        if self.source == "archive" and self.archive is None:
+            raise ValueError("market.source is archive: set HURACAN_MARKET__ARCHIVE to the archive's folder")
+        return self
+
+    def symbol_names(self) -> tuple[str, ...]:
+        """All symbols, retired ones included, in the order of the list."""
+        return tuple(listing.symbol for listing in self.symbols)
+
+    def listed(self, day: date) -> tuple[str, ...]:
+        """The symbols that were not yet delisted on `day`."""
+        return tuple(listing.symbol for listing in self.symbols if listing.is_listed(day))
+
+
+class GuardSettings(Section):
+    """When data is not to be trusted."""
+
+    max_stale_minutes: int = Field(ge=1, description="identical traded bars in a row before a feed counts as stuck")
+    max_return_sigmas: float = Field(gt=0, description="a one-minute return beyond this many robust sigmas is a spike")
+    drift_current_days: int = Field(ge=1, description="the newest days, compared with the days before them")
+    drift_bins: int = Field(ge=2)
+    drift_bootstrap_draws: int = Field(ge=100)
+    leakage_correlation_max: float = Field(gt=0, lt=1, description="|rank IC| of one feature above which it is a proxy")
+
+
+class SimulationSettings(Section):
+    """Costs and barriers of a simulated trade."""
+
+    taker_fee_bps: float = Field(ge=0)
+    maker_fee_bps: float
+    spread_floor_bps: float = Field(ge=0, description="the estimated spread never goes below it")
+    impact_coefficient: float = Field(ge=0, description="Y of the square-root law")
+    latency_minutes: int = Field(ge=1, description="whole minutes from the decision to the bar at whose open it is filled")
+    usdt_per_gbp: float = Field(gt=0)
+    take_profit_sigmas: float = Field(gt=0, description="in sigmas over the horizon")
+    stop_loss_sigmas: float = Field(gt=0)
+    barrier_floor_bps: float = Field(gt=0)
+    horizon_minutes: int = Field(ge=1, description="the vertical barrier")
+
+
+class MemorySettings(Section):
+    """The pattern memory."""
+
+    neighbours: int = Field(ge=1)
+    patterns: int = Field(ge=1)
+
+
+class LightGBMSettings(Section):
+    """LightGBM's parameters; the deterministic ones are not settings."""
+
+    rounds: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    num_leaves: int = Field(ge=2)
+    min_data_in_leaf: int = Field(ge=1)
+    feature_fraction: float = Field(gt=0, le=1)
+    bagging_fraction: float = Field(gt=0, le=1)
+    lambda_l2: float = Field(ge=0)
+    max_bin: int = Field(ge=3)
+    recency_half_life_days: float = Field(gt=0)
+
+
+class PPOSettings(Section):
+    """Proximal policy optimisation (Schulman et al. 2017), in the paper's words."""
+
+    environments: int = Field(ge=1)
+    rollout_bars: int = Field(ge=2)
+    episode_bars: int = Field(ge=2, description="an episode is truncated, and its value bootstrapped, after so many")
+    first_steps: int = Field(ge=1, description="steps on the first training window")
+    fold_steps: int = Field(ge=0, description="further steps on each later window")
+    hidden: int = Field(ge=1)
+    epochs: int = Field(ge=1)
+    minibatch: int = Field(ge=2)
+    learning_rate: float = Field(gt=0)
+    gamma: float = Field(gt=0, lt=1)
+    gae_lambda: float = Field(ge=0, le=1)
+    clip: float = Field(gt=0, lt=1)
+    entropy: float = Field(ge=0)
+    value_coefficient: float = Field(gt=0)
+    max_grad_norm: float = Field(gt=0)
+    cost_multiple: float = Field(ge=1, description="the reward charges costs so many times")
+    risk_aversion: float = Field(ge=0, description="half of it times the squared return, in sigmas, is charged")
+
+
+class LearningSettings(Section):
+    """Walk-forward and the learners."""
+
+    first_train_days: int = Field(ge=1, description="days before the first test segment")
+    folds: int = Field(ge=2, description="test segments; the first only calibrates, trading starts in the second")
+    embargo_minutes: int = Field(ge=0)
+    lightgbm: LightGBMSettings
+    ppo: PPOSettings
+
+
+class DecisionSettings(Section):
+    """Intelligence gates, sizing and pre-trade limits."""
+
+    position_gbp: float = Field(gt=0)
+    min_confidence: float = Field(ge=0, le=1, description="calibrated probability that the trade pays")
+    min_edge_to_cost: float = Field(ge=0, description="expected gross edge over all-in cost")
+    min_agreement: float = Field(ge=0, le=1)
+    max_spread_bps: float = Field(gt=0)
+    max_daily_volatility: float = Field(gt=0, description="realised, as a fraction of price")
+    cool_down_minutes: int = Field(ge=0, description="no entry this long after a losing exit")
+    max_daily_loss_bps: float = Field(gt=0, description="no further entry on a day that lost this much")
+    max_drawdown_bps: float = Field(gt=0, description="the policy stops for good")
+
+
+class ValidationSettings(Section):
+    """How the evidence is made."""
+
+    bootstrap_paths: int = Field(ge=100)
+    bootstrap_block_days: int = Field(ge=1)
+    permutation_min_shift_bars: int = Field(ge=1, description="shorter circular shifts are too like the truth")
+    stress_days: int = Field(ge=1, description="the newest out-of-sample days, replayed under stress")
+
+
+class GateSettings(Section):
+    """The bounds of the seven gates (reference: gates in the architecture page)."""
+
+    sharpe_min: float
+    win_rate_min: float
+    profit_factor_min: float
+    trades_min: int
+    deflated_sharpe_min: float
+    permutation_p_max: float
+    drawdown_max: float
+    volatility_max: float
+    excess_losing_run_max: int
+    brier_max: float
+    ece_max: float
+    psi_max: float
+    live_sharpe_share_min: float
+    stress_drawdown_multiple: float
+    critical_gain_share: float = Field(gt=0, le=1, description="critical features: the fewest that carry this gain")
+
+
+class Settings(BaseSettings):
+    """The whole tree."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HURACAN_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+    )
+
+    look_back_days: int = Field(ge=2)
+    decision_minutes: int = Field(ge=1, le=240)
+    seed: int = Field(ge=0)
+    market: MarketSettings
+    guards: GuardSettings
+    simulation: SimulationSettings
+    memory: MemorySettings
+    learning: LearningSettings
+    decision: DecisionSettings
+    validation: ValidationSettings
+    gates: GateSettings
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments of the call (the YAML) lose against the environment."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Settings:
+        if 24 * 60 % self.decision_minutes:
+            raise ValueError("decision_minutes must divide a day")
+        test_days = self.look_back_days - self.learning.first_train_days
+        if test_days < self.learning.folds:
+            raise ValueError(
+                f"look_back_days {self.look_back_days} leaves {test_days} days for {self.learning.folds} folds: "
+                "raise look_back_days or lower learning.folds"
+            )
+        return self
+
+
+def deep_merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the leaves of `over` in place of its own; neither is changed."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = deep_merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def read_settings(profile: str | None = None, overrides: dict[str, Any] | None = None) -> Settings:
+    """The settings in force.
+
+    Args:
+        profile: a file of `deploy/config/`; `HURACAN_PROFILE`, else `local`, where None.
+        overrides: leaves that win over the YAML and lose against the environment.
+
+    Raises:
+        SettingsError: a file is missing, or a value is unknown, missing or out of range; the message names each.
+    """
+    name = profile or os.environ.get("HURACAN_PROFILE", "local")
+    tree: dict[str, Any] = {}
+    for file in (CONFIG_FOLDER / "base.yaml", CONFIG_FOLDER / f"{name}.yaml"):
+        if not file.is_file():
+            raise SettingsError(f"settings file {file} does not exist: name a profile of {CONFIG_FOLDER}")
+        tree = deep_merge(tree, yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+    try:
+        return Settings(**deep_merge(tree, overrides or {}))
+    except ValidationError as error:
+        raise SettingsError(f"profile {name} and the HURACAN_ variables do not make valid settings:\n{error}") from error
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return read_settings()
+
+
+def home() -> Path:
+    """`HURACAN_HOME`, else `.huracan/` in the working folder: lake, database, models, bundles, keys."""
+    return Path(os.environ.get("HURACAN_HOME", ".huracan")).expanduser().resolve()
