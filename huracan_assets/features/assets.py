@@ -1,0 +1,169 @@
+"""What it looked like: the features of a day, and the version of the window that a night stands on."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import polars as pl
+
+from huracan_assets.days import DAY, days_between, days_until
+from huracan_assets.errors import ContractError
+from huracan_assets.features.compute import compute_features
+from huracan_assets.features.contract import validate_features
+from huracan_assets.features.feature_version import FeatureDay, FeatureVersion
+from huracan_assets.features.recipe import FEATURE_NAMES, WARM_UP_DAYS, recipe_hash
+from huracan_assets.market.assets import candles, funding_rates, heal, market_source
+from huracan_assets.observability.plots import feature_heatmap
+from huracan_assets.partitions import look_back, partition_key, symbol_day, trailing
+from huracan_assets.resources.io_manager import artifact
+from huracan_assets.resources.lake import Lake
+from huracan_assets.resources.materialize import check_partitions, make_range, record, room
+from huracan_assets.settings import settings
+
+CHUNK_DAYS = 31
+RECIPE_TAG = "huracan.recipe"
+
+warm_up = trailing(WARM_UP_DAYS)
+
+
+@dg.asset(
+    **room("features", "numba", "parquet"),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    deps=[dg.AssetDep(candles, partition_mapping=warm_up), dg.AssetDep(funding_rates, partition_mapping=warm_up)],
+    code_version=recipe_hash(),
+)
+def features(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    """The recipe's features of each minute of a day, from the candles of that day and of the declared warm-up.
+
+    Warm-up days that the lake lacks, also the benchmark's, are fetched in the same run. The bits of a day do not
+    depend on which other days are made with it.
+    """
+    return make_range(context, lambda symbol, days: make_features(context, symbol, days))
+
+
+@dg.asset(
+    **room("features", "json"),
+    deps=[
+        dg.AssetDep(features, partition_mapping=look_back),
+        dg.AssetDep(candles, partition_mapping=look_back),
+    ],
+    code_version=recipe_hash(),
+)
+def feature_version(context: dg.AssetExecutionContext) -> dg.MaterializeResult[FeatureVersion]:
+    """The look-back window of the night: its days, the content hash of each, and the hash of the recipe.
+
+    Days that are missing, or were made by another recipe, are made here by the code of their own assets and recorded
+    as materializations of their own partitions. Days the source does not have end the run; the error names them.
+    """
+    day, symbol = symbol_day(context.partition_key)
+    window, lake = days_until(day, settings().look_back_days), Lake.open()
+    heal(context, "candles", symbol, window)
+    heal(context, "funding_rates", symbol, window)
+    stale = [past for past in window if lake.frame_tag("features", symbol, past, RECIPE_TAG) != recipe_hash()]
+    if stale:
+        context.log.info(f"healing {len(stale)} days of features of {symbol}, {stale[0]} to {stale[-1]}")
+        for past, metadata in make_features(context, symbol, stale).items():
+            record(context, features.key, partition_key(past, symbol), {**metadata, "healed": True})
+    version = FeatureVersion(
+        symbol=symbol,
+        day=day,
+        recipe_sha256=recipe_hash(),
+        names=FEATURE_NAMES,
+        days=tuple(
+            FeatureDay(
+                day=past,
+                candles_sha256=lake.frame_hash("candles", symbol, past),
+                features_sha256=lake.frame_hash("features", symbol, past),
+            )
+            for past in window
+        ),
+    )
+    return artifact(
+        version,
+        {"days": len(window), "healed_features": len(stale), "recipe_sha256": recipe_hash(), "features": len(FEATURE_NAMES)},
+    )
+
+
+def make_features(
+    context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]
+) -> dict[date, Mapping[str, Any]]:
+    """Compute and write the features of days of one symbol.
+
+    Raises:
+        MarketError: a candle day is not there although the source's history has begun; the message names it.
+    """
+    lake = Lake.open()
+    made: dict[date, Mapping[str, Any]] = {}
+    for chunk in _chunks(days):
+        inputs = load_candles(context, symbol, chunk)
+        for day in chunk:
+            frame = compute_features(day, *inputs)
+            validate_features(frame, day)
+            digest = lake.write_frame("features", symbol, day, frame, {RECIPE_TAG: recipe_hash()})
+            made[day] = _metadata(frame, digest, plot=len(days) == 1)
+        if len(days) > CHUNK_DAYS:
+            context.log.info(f"features of {symbol}: {len(made)} of {len(days)} days")
+    return made
+
+
+def load_candles(
+    context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]
+) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame | None]:
+    """Candles, the benchmark's candles and funding of `days` and their warm-up; what the lake lacks is fetched."""
+    benchmark = settings().market.benchmark
+    own = _with_warm_up(context, symbol, days)
+    peer = own if symbol == benchmark else _with_warm_up(context, benchmark, days)
+    lake = Lake.open()
+    funding_days = days_between(max(days[0] - DAY * WARM_UP_DAYS, settings().market.first_day), days[-1])
+    heal(context, "funding_rates", symbol, funding_days)
+    funding = lake.read_window("funding_rates", symbol, funding_days)
+    return own, peer, None if funding.is_empty() else funding
+
+
+def _with_warm_up(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> pl.DataFrame:
+    begins = market_source().first_day(symbol)
+    earliest = max(begins or days[0], settings().market.first_day)
+    # Before a listing there is no warm-up; a day asked for before it stays in the list, and healing names it.
+    wanted = days_between(min(max(earliest, days[0] - DAY * WARM_UP_DAYS), days[0]), days[-1])
+    heal(context, "candles", symbol, wanted)
+    return Lake.open().read_window("candles", symbol, wanted)
+
+
+@dg.asset_check(asset=features, blocking=True)
+def features_contract(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """What lies in the lake is the recipe's schema, finite, in range, one row a candle, read back from the file."""
+
+    def validate(symbol: str, day: date, frame: pl.DataFrame) -> None:
+        validate_features(frame, day)
+        if frame["ts"].to_list() != Lake.open().read_frame("candles", symbol, day)["ts"].to_list():
+            raise ContractError(f"features of {day}|{symbol} do not stand on its candles: materialise features again")
+
+    return check_partitions(context, "features", validate)
+
+
+def _metadata(frame: pl.DataFrame, digest: str, *, plot: bool) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "content_sha256": digest,
+        "dagster/row_count": frame.height,
+        "features": len(FEATURE_NAMES),
+        "null_share": float(np.mean([frame[name].null_count() for name in FEATURE_NAMES])) / max(frame.height, 1),
+    }
+    if plot:
+        metadata["day"] = dg.MetadataValue.md(_heatmap(frame))
+    return metadata
+
+
+def _heatmap(frame: pl.DataFrame) -> str:
+    bars = frame[14::15]
+    values = bars.select(FEATURE_NAMES).cast(pl.Float64).to_numpy().T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centre = np.nanmedian(values, axis=1, keepdims=True)
+        spread = 1.4826 * np.nanmedian(np.abs(values - centre), axis=1, keepdims=True)
+        return feature_heatmap(FEATURE_NAMES, (values - centre) / spread, bars["known_at"].to_numpy())
+
+
+def _chunks(days: Sequence[date]) -> list[list[date]]:
+    return [list(days[start : start + CHUNK_DAYS]) for start in range(0, len(days), CHUNK_DAYS)]
+

@@ -1,0 +1,46 @@
+"""Which features, of which days, exactly: what a night stands on, named by hashes."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pydantic import BaseModel, ConfigDict
+
+from huracan_assets.errors import ContractError
+
+
+class FeatureDay(BaseModel):
+    """One day of the look-back: the content of its candles and features."""
+
+    model_config = ConfigDict(frozen=True)
+    day: date
+    candles_sha256: str
+    features_sha256: str
+
+
+class FeatureVersion(BaseModel):
+    """The look-back window of a symbol-day and the recipe its features were made by."""
+
+    model_config = ConfigDict(frozen=True)
+    symbol: str
+    day: date
+    recipe_sha256: str
+    names: tuple[str, ...]
+    days: tuple[FeatureDay, ...]
+
+    @property
+    def window(self) -> list[date]:
+        """The days of the look-back, in order."""
+        return [entry.day for entry in self.days]
+
+    def require_recipe(self, recipe_sha256: str) -> None:
+        """Refuse to mix versions.
+
+        Raises:
+            ContractError: the features were made by another recipe.
+        """
+        if self.recipe_sha256 != recipe_sha256:
+            raise ContractError(
+                f"{self.symbol} of {self.day} has features of recipe {self.recipe_sha256[:12]}, "
+                f"this engine makes {recipe_sha256[:12]}: materialise features of the window again"
+            )
