@@ -1,0 +1,56 @@
+"""What would a trade have brought? The outcome of both sides at every decision bar: the labels of all learning."""
+
+import dagster as dg
+import polars as pl
+
+from huracan_assets.features.feature_version import FeatureVersion
+from huracan_assets.market.grid import MinuteGrid
+from huracan_assets.observability.tables import markdown_table
+from huracan_assets.resources.io_manager import artifact
+from huracan_assets.resources.lake import Lake
+from huracan_assets.resources.materialize import check_partitions, room
+from huracan_assets.settings import settings
+from huracan_assets.simulation.contract import validate_outcomes
+from huracan_assets.simulation.costs import Costs
+from huracan_assets.simulation.trade_outcomes import trade_outcomes as simulate
+
+
+@dg.asset(**room("simulation", "numba", "parquet"))
+def trade_outcomes(
+    feature_version: FeatureVersion, decision_bars: pl.DataFrame
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """A long and a short from every bar of the look-back: triple barrier on the 1-minute path, net of all costs."""
+    grid, funding = window_market(feature_version)
+    frame = simulate(
+        grid, decision_bars, funding, Costs.of(settings().simulation), settings().simulation, settings().decision.position_gbp
+    )
+    sides = frame.group_by("side", maintain_order=True).agg(
+        pl.len().alias("trades"),
+        (pl.col("net_bps") > 0).mean().alias("win rate"),
+        pl.col("gross_bps").mean().alias("gross bps"),
+        pl.col("cost_bps").mean().alias("cost bps"),
+        pl.col("net_bps").mean().alias("net bps"),
+    )
+    reasons = frame.group_by("exit_reason").len().sort("exit_reason")
+    return artifact(
+        frame,
+        {
+            "sides": dg.MetadataValue.md(markdown_table(sides.to_dicts())),
+            "exits": dg.MetadataValue.md(markdown_table(reasons.to_dicts())),
+            "independent_labels": float(frame["uniqueness"].sum() / 2.0),
+        },
+    )
+
+
+@dg.asset_check(asset=trade_outcomes, blocking=True)
+def trade_outcomes_contract(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """Entries lie after decisions, exits after entries, everything is finite, net is gross less costs."""
+    return check_partitions(context, "trade_outcomes", lambda symbol, day, frame: validate_outcomes(frame))
+
+
+def window_market(version: FeatureVersion) -> tuple[MinuteGrid, pl.DataFrame | None]:
+    """The minutes and the funding of a look-back window; no funding where the source has none."""
+    lake, days = Lake.open(), version.window
+    grid = MinuteGrid.from_candles(lake.read_window("candles", version.symbol, days), days[0], days[-1])
+    funding = lake.read_window("funding_rates", version.symbol, days)
+    return grid, None if funding.is_empty() else funding
