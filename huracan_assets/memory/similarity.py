@@ -1,0 +1,38 @@
+"""The historical vote: which side did similar set-ups pay?"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+MIN_NEIGHBOURS = 5
+"""With fewer remembered trades than this the past has nothing to say."""
+
+
+def similarity_vote(recalled: pl.DataFrame) -> NDArray[np.float64]:
+    """The vote of the pattern memory on each bar, (n,) in [-1, 1]; positive is long.
+
+    A side's evidence is its self-normalised sum max(0, S) / sqrt(n Q): S the sum and Q the sum of squares of
+    its neighbours' net bps, n the number of all neighbours. By Cauchy-Schwarz it is at most 1, and 1 only if
+    all n were of that side and won alike. The vote is long's evidence less short's. A side that lost net of
+    costs says nothing for the other one: both would have paid the costs.
+
+    Args:
+        recalled: what `trade_memory.recall` returns.
+    """
+    neighbours = recalled["neighbours"].to_numpy().astype(np.float64)
+    vote = _evidence(recalled, "long", neighbours) - _evidence(recalled, "short", neighbours)
+    heard: NDArray[np.float64] = np.where(neighbours >= MIN_NEIGHBOURS, vote, 0.0)
+    return heard
+
+
+def _evidence(recalled: pl.DataFrame, side: str, neighbours: NDArray[np.float64]) -> NDArray[np.float64]:
+    count = recalled[f"{side}_neighbours"].to_numpy().astype(np.float64)
+    mean = recalled[f"{side}_mean_net_bps"].fill_null(0.0).to_numpy()
+    rms = recalled[f"{side}_rms_net_bps"].fill_null(0.0).to_numpy()
+    # S / sqrt(n Q) = count * mean / sqrt(n * count * rms^2)
+    scale = np.sqrt(neighbours * count) * rms
+    evidence = np.divide(count * np.maximum(mean, 0.0), scale, out=np.zeros(len(recalled)), where=scale > 0)
+    bounded: NDArray[np.float64] = np.minimum(evidence, 1.0)  # rounding may pass 1 by an ulp
+    return bounded
