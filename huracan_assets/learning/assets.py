@@ -1,0 +1,214 @@
+"""What can be learned? LightGBM, PPO and the calibrator, each fold by fold, each fit on the record before it begins."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import polars as pl
+
+from huracan_assets.features.feature_version import FeatureVersion
+from huracan_assets.learning.calibration import fit_calibrators
+from huracan_assets.learning.classroom import Classroom, classroom, fill_returns
+from huracan_assets.learning.lightgbm_model import train_walk_forward as train_lightgbm
+from huracan_assets.learning.ppo_walk_forward import PPOWalkForward
+from huracan_assets.learning.ppo_walk_forward import train_walk_forward as train_ppo
+from huracan_assets.learning.records import Calibrator, FoldRecord, LightGBMModel, out_of_fold_frame, utc
+from huracan_assets.observability.plots import importance, reliability_diagram, training_curve
+from huracan_assets.observability.tables import markdown_table
+from huracan_assets.partitions import symbol_day
+from huracan_assets.resources.io_manager import artifact
+from huracan_assets.resources.lake import Lake, content_hash
+from huracan_assets.resources.materialize import room
+from huracan_assets.resources.tracking import Tracking, Trial
+from huracan_assets.settings import settings
+from huracan_assets.simulation.assets import window_market
+from huracan_assets.simulation.conditions import trade_conditions
+from huracan_assets.simulation.costs import Costs
+
+CURVES = ("charts/net_bps", "charts/trade_rate", "losses/entropy", "losses/explained_variance")
+LAST_FOLD = "last_fold."
+
+
+@dg.asset(**room("learning", "lightgbm", "mlflow"))
+def lightgbm_model(
+    context: dg.AssetExecutionContext,
+    feature_version: FeatureVersion,
+    decision_bars: pl.DataFrame,
+    trade_outcomes: pl.DataFrame,
+) -> dg.MaterializeResult[LightGBMModel]:
+    """Two boosters: the probability that a long and that a short pays, net. Purged, embargoed, anchored walk-forward.
+
+    The out-of-fold probabilities lie beside the document as a frame; the final pair is fitted on all rows.
+    """
+    day, symbol = symbol_day(context.partition_key)
+    room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
+    parameters = settings().learning.lightgbm
+    with _trial(context, "lightgbm", parameters.model_dump(), feature_version) as trial:
+        models = train_lightgbm(
+            room_.ts,
+            room_.folds,
+            parameters,
+            settings().seed,
+            lambda done, total: context.log.info(f"LightGBM {symbol} {day}: {done} of {total} fits"),
+        )
+        rows = room_.out_of_sample()
+        better = np.sign(room_.ts.net_bps[rows, 0] - room_.ts.net_bps[rows, 1])
+        lean = models.raw[rows, 0] - models.raw[rows, 1]
+        trial.finish({"side_accuracy": float((np.sign(lean - np.median(lean)) == better).mean())})
+    out_of_fold = out_of_fold_frame(room_.ts, room_.folds, models.raw)
+    model = LightGBMModel(
+        names=room_.ts.names,
+        recipe_sha256=feature_version.recipe_sha256,
+        folds=tuple(FoldRecord.of(fold, room_.ts.label_end) for fold in room_.folds),
+        fold_texts=models.fold_texts,
+        final_texts=models.final_texts,
+        gain=tuple(zip(room_.ts.names, models.importance.tolist(), strict=True)),
+        out_of_fold_sha256=Lake.open().write_frame("lightgbm_model", symbol, day, out_of_fold),
+    )
+    folds = [record.model_dump(include={"index", "test_start", "test_end", "train_rows", "test_rows"}) for record in model.folds]
+    return artifact(
+        model,
+        {
+            "trial": dg.MetadataValue.url(trial.url),
+            "rows": len(room_.ts),
+            "independent_labels": float(room_.ts.uniqueness.sum()),
+            "folds": dg.MetadataValue.md(markdown_table(folds)),
+            "importance": dg.MetadataValue.md(importance(model.names, models.importance)),
+        },
+    )
+
+
+@dg.asset(**room("learning", "pytorch", "mlflow"))
+def ppo_checkpoint(
+    context: dg.AssetExecutionContext,
+    feature_version: FeatureVersion,
+    decision_bars: pl.DataFrame,
+    trade_outcomes: pl.DataFrame,
+) -> dg.MaterializeResult[bytes]:
+    """A PPO agent on the vectorised market: weights, optimiser, RNG and observation statistics as safetensors.
+
+    The agent learns on the rows before each segment and votes on the segment with its statistics frozen; the votes
+    lie beside the checkpoint as a frame, the agent of the last segment as `<day>.last_fold.safetensors`.
+    """
+    day, symbol = symbol_day(context.partition_key)
+    room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
+    parameters = settings().learning.ppo
+    returns, costs = _bar_market(feature_version, decision_bars, room_)
+    with _trial(context, "ppo", parameters.model_dump(), feature_version) as trial:
+        walk = train_ppo(
+            room_.ts.features, returns, costs, room_.folds, parameters, settings().seed, _log_progress(context)
+        )
+        trial.finish({f"last_fold/{name}": value for name, value in walk.tests[-1].items() if np.isfinite(value)})
+    lake, rows = Lake.open(), room_.out_of_sample()
+    votes = pl.DataFrame(
+        {
+            "as_of": pl.Series(room_.ts.as_of[rows].astype("datetime64[us]")).dt.replace_time_zone("UTC"),
+            "vote": walk.votes[rows],
+        }
+    )
+    lake.write_weights("ppo_checkpoint", symbol, day, walk.last_fold, LAST_FOLD)
+    return artifact(
+        walk.checkpoint,
+        {
+            "trial": dg.MetadataValue.url(trial.url),
+            "votes_sha256": lake.write_frame("ppo_checkpoint", symbol, day, votes),
+            "updates": len(walk.curve),
+            "segments": dg.MetadataValue.md(markdown_table(walk.tests)),
+            "curve": dg.MetadataValue.md(_curve_plot(walk)),
+        },
+    )
+
+
+@dg.asset(**room("learning", "scikitlearn", "json"))
+def calibrator(
+    context: dg.AssetExecutionContext,
+    feature_version: FeatureVersion,
+    decision_bars: pl.DataFrame,
+    trade_outcomes: pl.DataFrame,
+    lightgbm_model: LightGBMModel,
+) -> dg.MaterializeResult[Calibrator]:
+    """Isotonic maps from raw scores to probabilities, fitted on purged out-of-fold predictions.
+
+    Fold k's maps have seen the folds before k and nothing else, so its diagram is honest.
+    """
+    day, symbol = symbol_day(context.partition_key)
+    room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
+    ts = room_.ts
+    raw = out_of_fold(lightgbm_model, room_, symbol, day)
+    fitted = fit_calibrators(raw, ts.won.astype(np.float64), room_.folds, ts.uniqueness)
+    result = Calibrator(
+        per_fold=fitted.per_fold,
+        final=fitted.final,
+        fitted_until=(None, *(utc(ts.label_end[room_.known_before(fold)].max()) for fold in room_.traded)),
+    )
+    judged = np.concatenate([fold.test for fold in room_.traded])
+    calibrated = fitted.calibrated(raw, room_.folds)[judged]
+    return artifact(
+        result,
+        {
+            "judged_rows": len(judged),
+            "reliability_long": dg.MetadataValue.md(reliability_diagram(calibrated[:, 0], ts.won[judged, 0])),
+            "reliability_short": dg.MetadataValue.md(reliability_diagram(calibrated[:, 1], ts.won[judged, 1])),
+        },
+    )
+
+
+def out_of_fold(model: LightGBMModel, room_: Classroom, symbol: str, day: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """(n, 2) raw out-of-fold probabilities on the classroom's rows, NaN on rows that no fold tests.
+
+    Raises:
+        StorageError: the frame beside the model is not the one that the model names.
+    """
+    frame = Lake.open().read_named_frame("lightgbm_model", symbol, day, model.out_of_fold_sha256)
+    raw = np.full((len(room_.ts), 2), np.nan)
+    raw[room_.out_of_sample()] = frame.select("long", "short").to_numpy()
+    return raw
+
+
+def _trial(context: dg.AssetExecutionContext, learner: str, parameters: dict[str, Any], version: FeatureVersion) -> Trial:
+    key = {
+        "learner": learner,
+        "features": content_hash(version),
+        "parameters": parameters,
+        "learning": settings().learning.model_dump(exclude={"lightgbm", "ppo"}),
+        "simulation": settings().simulation.model_dump(),
+        "seed": settings().seed,
+        "code": _code_hash(),
+    }
+    trial = Tracking.open().begin_trial(version.symbol, version.day, learner, content_hash(key), parameters)
+    context.log.info(f"trial {trial.number} of {version.symbol}: {learner}, {trial.url}")
+    return trial
+
+
+@cache
+def _code_hash() -> str:
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return content_hash({file.name: content_hash(file.read_bytes()) for file in files})
+
+
+def _bar_market(version: FeatureVersion, bars: pl.DataFrame, room_: Classroom) -> tuple[Any, Any]:
+    grid, _ = window_market(version)
+    simulation, position = settings().simulation, settings().decision.position_gbp
+    used = bars.filter(pl.col("as_of").is_in(pl.Series(room_.ts.as_of).dt.replace_time_zone("UTC").implode()))
+    costs = trade_conditions(grid, used, Costs.of(simulation), simulation, position).taker_bps
+    return fill_returns(grid, room_.ts.as_of, simulation.latency_minutes), costs
+
+
+def _log_progress(context: dg.AssetExecutionContext) -> Any:
+    seen: set[float] = set()
+
+    def log(metrics: Any) -> None:
+        stage = metrics["stage"]
+        if stage not in seen:
+            seen.add(stage)
+            context.log.info(f"PPO stage {stage:g} of {settings().learning.folds}")
+
+    return log
+
+
+def _curve_plot(walk: PPOWalkForward) -> str:
+    names = [name for name in CURVES if name in walk.curve[0]]
+    steps = np.arange(1, len(walk.curve) + 1)
+    return training_curve(steps, {name: np.array([point[name] for point in walk.curve]) for name in names})

@@ -1,0 +1,91 @@
+"""What the learners leave in the lake: the models of the night, and when each fit last saw data."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from huracan_assets.learning.calibration import IsotonicMap, Pair
+from huracan_assets.learning.training_set import TrainingSet
+from huracan_assets.learning.walk_forward import Fold
+
+Texts = tuple[str, str]
+
+
+class FoldRecord(BaseModel):
+    """A walk-forward segment (test_start, test_end], and the newest label that taught its model."""
+
+    model_config = ConfigDict(frozen=True)
+    index: int
+    test_start: datetime
+    test_end: datetime
+    train_rows: int
+    test_rows: int
+    fitted_until: datetime
+
+    @classmethod
+    def of(cls, fold: Fold, label_end: NDArray[np.datetime64]) -> FoldRecord:
+        """Describe a fold by the rows it was really given."""
+        return cls(
+            index=fold.index,
+            test_start=utc(fold.test_start),
+            test_end=utc(fold.test_end),
+            train_rows=len(fold.train),
+            test_rows=len(fold.test),
+            fitted_until=utc(label_end[fold.train].max()),
+        )
+
+
+class LightGBMModel(BaseModel):
+    """The night's boosters, long and short: of each fold and, fitted on everything, the final pair."""
+
+    model_config = ConfigDict(frozen=True)
+    names: tuple[str, ...]
+    recipe_sha256: str
+    folds: tuple[FoldRecord, ...]
+    fold_texts: tuple[Texts, ...]
+    final_texts: Texts
+    gain: tuple[tuple[str, float], ...]
+    out_of_fold_sha256: str
+
+
+class Calibrator(BaseModel):
+    """Isotonic maps: fold k's from the folds before k, the final pair from all of them."""
+
+    model_config = ConfigDict(frozen=True)
+    per_fold: tuple[tuple[IsotonicMap, IsotonicMap] | None, ...]
+    final: tuple[IsotonicMap, IsotonicMap]
+    fitted_until: tuple[datetime | None, ...]
+
+    def of_fold(self, index: int) -> Pair:
+        """The maps that may judge fold `index`, which is not the first."""
+        pair = self.per_fold[index]
+        if pair is None:
+            raise ValueError(f"fold {index} calibrates others and has no calibrator of its own")
+        return pair
+
+
+def utc(instant: np.datetime64) -> datetime:
+    """An aware datetime of a UTC instant, to the microsecond."""
+    plain: datetime = instant.astype("datetime64[us]").item()
+    return plain.replace(tzinfo=UTC)
+
+
+def out_of_fold_frame(ts: TrainingSet, folds: list[Fold], raw: NDArray[np.float64]) -> pl.DataFrame:
+    """`as_of, fold, long, short`: the raw out-of-fold probabilities, in order of time."""
+    fold_of = np.full(len(ts), -1, dtype=np.int32)
+    for fold in folds:
+        fold_of[fold.test] = fold.index
+    tested = fold_of >= 0
+    return pl.DataFrame(
+        {
+            "as_of": pl.Series(ts.as_of[tested].astype("datetime64[us]")).dt.replace_time_zone("UTC"),
+            "fold": fold_of[tested],
+            "long": raw[tested, 0],
+            "short": raw[tested, 1],
+        }
+    )
