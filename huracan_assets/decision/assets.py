@@ -1,0 +1,120 @@
+"""What would we do now? The frozen policies of the walk-forward, and tonight's."""
+
+from datetime import datetime
+
+import dagster as dg
+import numpy as np
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from huracan_assets.decision.brain import evidence_of
+from huracan_assets.decision.policy import DecisionPolicy, Evidence, fit_policy
+from huracan_assets.features.feature_version import FeatureVersion
+from huracan_assets.learning.assets import out_of_fold
+from huracan_assets.learning.classroom import Classroom, classroom
+from huracan_assets.learning.records import Calibrator, LightGBMModel, utc
+from huracan_assets.observability.tables import markdown_table
+from huracan_assets.partitions import symbol_day
+from huracan_assets.resources.io_manager import artifact
+from huracan_assets.resources.lake import Lake
+from huracan_assets.resources.materialize import room
+from huracan_assets.settings import settings
+from huracan_assets.simulation.assets import window_market
+from huracan_assets.simulation.conditions import trade_conditions
+from huracan_assets.simulation.costs import Costs
+
+
+class Policies(BaseModel):
+    """Fold k's policy, taught by the folds before k, and the final one, taught by all."""
+
+    model_config = ConfigDict(frozen=True)
+    per_fold: tuple[DecisionPolicy | None, ...]
+    fitted_until: tuple[datetime | None, ...]
+    final: DecisionPolicy
+
+    def of_fold(self, index: int) -> DecisionPolicy:
+        """The policy that may trade fold `index`, which is not the first."""
+        policy = self.per_fold[index]
+        if policy is None:
+            raise ValueError(f"fold {index} teaches others and has no policy of its own")
+        return policy
+
+
+@dg.asset(**room("decision", "json"))
+def decision_policy(
+    context: dg.AssetExecutionContext,
+    feature_version: FeatureVersion,
+    decision_bars: pl.DataFrame,
+    regimes: pl.DataFrame,
+    alpha_signals: pl.DataFrame,
+    trade_outcomes: pl.DataFrame,
+    pattern_library: pl.DataFrame,
+    lightgbm_model: LightGBMModel,
+    ppo_checkpoint: bytes,
+    calibrator: Calibrator,
+) -> dg.MaterializeResult[Policies]:
+    """Ensemble weights, expected bps, calibrators, gates and limits in one frozen policy, for each segment and for now.
+
+    A segment's policy has seen the out-of-fold record of the segments before it and nothing else.
+    """
+    _, symbol = symbol_day(context.partition_key)
+    room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
+    evidence = night_evidence(
+        context, feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
+    )
+
+    def teach(rows: np.ndarray[tuple[int], np.dtype[np.int64]], index: int | None) -> DecisionPolicy:
+        maps = calibrator.final if index is None else calibrator.of_fold(index)
+        ts = room_.ts
+        return fit_policy(
+            evidence.raw[rows], ts.net_bps[rows], evidence.votes[rows], ts.uniqueness[rows], maps, settings().decision
+        )
+
+    known = {fold.index: room_.known_before(fold) for fold in room_.traded}
+    policies = Policies(
+        per_fold=(None, *(teach(rows, index) for index, rows in known.items())),
+        fitted_until=(None, *(utc(room_.ts.label_end[rows].max()) for rows in known.values())),
+        final=teach(room_.out_of_sample(), None),
+    )
+    weights = [{"source": source, "weight": weight} for source, weight in policies.final.weights.items()]
+    lines = [
+        {"side": side, "mean net bps": line.intercept, "bps per point of probability": line.slope / 100.0}
+        for side, line in zip(("long", "short"), policies.final.expected, strict=True)
+    ]
+    return artifact(
+        policies,
+        {"weights": dg.MetadataValue.md(markdown_table(weights)), "expected": dg.MetadataValue.md(markdown_table(lines))},
+    )
+
+
+def night_evidence(
+    context: dg.AssetExecutionContext,
+    version: FeatureVersion,
+    bars: pl.DataFrame,
+    regimes: pl.DataFrame,
+    signals: pl.DataFrame,
+    recalled: pl.DataFrame,
+    model: LightGBMModel,
+    room_: Classroom,
+) -> Evidence:
+    """What was known at each of the classroom's rows, the models' answers out of fold."""
+    day, symbol = symbol_day(context.partition_key)
+    simulation, position = settings().simulation, settings().decision.position_gbp
+    at = pl.Series("as_of", room_.ts.as_of.astype("datetime64[us]")).dt.replace_time_zone("UTC").to_frame()
+
+    def rows(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.join(at, on="as_of", how="semi", maintain_order="left")
+
+    agent = at.join(
+        Lake.open().read_frame("ppo_checkpoint", symbol, day), on="as_of", how="left", maintain_order="left"
+    )
+    grid, _ = window_market(version)
+    return evidence_of(
+        rows(bars),
+        rows(regimes),
+        rows(signals),
+        trade_conditions(grid, rows(bars), Costs.of(simulation), simulation, position),
+        rows(recalled),
+        out_of_fold(model, room_, symbol, day),
+        agent["vote"].fill_null(np.nan).to_numpy(),
+    )

@@ -1,0 +1,132 @@
+"""A Brain: the frozen policy and the models it asks. What is trained, judged, forwarded and handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import orjson
+import polars as pl
+from numpy.typing import NDArray
+
+from huracan_assets.decision.ensemble import SOURCES
+from huracan_assets.decision.policy import DecisionPolicy, Evidence, decide
+from huracan_assets.engines.consensus import consensus
+from huracan_assets.engines.leading import leading_engine
+from huracan_assets.errors import ContractError
+from huracan_assets.learning.lightgbm_model import predict
+from huracan_assets.learning.ppo_walk_forward import vote
+from huracan_assets.memory.similarity import similarity_vote
+from huracan_assets.regimes.vote import regime_vote
+from huracan_assets.resources.lake import canonical_json
+from huracan_assets.simulation.conditions import TradeConditions
+
+Floats = NDArray[np.float64]
+
+BRAIN_FILES = ("policy.json", "features.json", "lightgbm_long.txt", "lightgbm_short.txt", "ppo.safetensors")
+
+
+@dataclass(frozen=True)
+class Brain:
+    """Models and policy; `names` are the features they were trained on, in order."""
+
+    policy: DecisionPolicy
+    boosters: tuple[str, str]  # LightGBM text, long and short
+    agent: bytes  # PPO checkpoint
+    names: tuple[str, ...]
+    recipe_sha256: str
+
+    def files(self) -> dict[str, bytes]:
+        """The Brain as files of text, JSON and safetensors; `from_files` reads them back."""
+        features = {"names": self.names, "recipe_sha256": self.recipe_sha256}
+        return {
+            "policy.json": canonical_json(self.policy),
+            "features.json": canonical_json(features),
+            "lightgbm_long.txt": self.boosters[0].encode(),
+            "lightgbm_short.txt": self.boosters[1].encode(),
+            "ppo.safetensors": self.agent,
+        }
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> Brain:
+        """The Brain of a registered folder or a hand-off bundle.
+
+        Raises:
+            ContractError: a file is missing.
+        """
+        absent = [name for name in BRAIN_FILES if name not in files]
+        if absent:
+            raise ContractError(f"a Brain needs {', '.join(absent)}: register or hand it over again")
+        features = orjson.loads(files["features.json"])
+        return cls(
+            policy=DecisionPolicy.model_validate_json(files["policy.json"]),
+            boosters=(files["lightgbm_long.txt"].decode(), files["lightgbm_short.txt"].decode()),
+            agent=files["ppo.safetensors"],
+            names=tuple(features["names"]),
+            recipe_sha256=features["recipe_sha256"],
+        )
+
+    def decisions(
+        self,
+        bars: pl.DataFrame,
+        regimes: pl.DataFrame,
+        signals: pl.DataFrame,
+        conditions: TradeConditions,
+        recalled: pl.DataFrame | None,
+    ) -> pl.DataFrame:
+        """Decide at each of `bars` from its features alone.
+
+        Args:
+            bars: `as_of` and at least the features in `names`.
+            regimes, signals: of the same bars.
+            conditions: cost and volatility known at the same bars.
+            recalled: what the pattern memory answers at the same bars; None without a memory.
+
+        Raises:
+            ContractError: a feature is missing.
+        """
+        features = feature_matrix(bars, self.names)
+        evidence = evidence_of(
+            bars, regimes, signals, conditions, recalled, predict(self.boosters, features), vote(self.agent, features)
+        )
+        return decide(self.policy, evidence)
+
+
+def feature_matrix(bars: pl.DataFrame, names: tuple[str, ...]) -> NDArray[np.float32]:
+    """(n, f) float32 with NaN for null, columns in the order of `names`."""
+    absent = [name for name in names if name not in bars.columns]
+    if absent:
+        raise ContractError(f"the bars lack {', '.join(absent)}: the model was trained on another feature version")
+    return bars.select(pl.col(names).cast(pl.Float32)).to_numpy()
+
+
+def evidence_of(
+    bars: pl.DataFrame,
+    regimes: pl.DataFrame,
+    signals: pl.DataFrame,
+    conditions: TradeConditions,
+    recalled: pl.DataFrame | None,
+    raw: Floats,
+    agent_vote: Floats,
+) -> Evidence:
+    """Everything the policy looks at, from the answers of the models and of the rooms before."""
+    similar = np.full((bars.height, 2), np.nan)
+    votes = np.zeros((bars.height, len(SOURCES)))
+    votes[:, SOURCES.index("rl_agent")] = agent_vote
+    votes[:, SOURCES.index("regime_analysis")] = regime_vote(bars, regimes)
+    votes[:, SOURCES.index("alpha_engines")] = consensus(signals)["vote"].to_numpy()
+    if recalled is not None:
+        votes[:, SOURCES.index("historical_similarity")] = similarity_vote(recalled)
+        similar = recalled.select("long_mean_net_bps", "short_mean_net_bps").to_numpy()
+    return Evidence(
+        as_of=bars["as_of"].to_numpy(),
+        raw=raw,
+        votes=votes,
+        cost_bps=2.0 * conditions.taker_bps,
+        spread_bps=2.0 * conditions.half_spread_bps,
+        minute_volatility=conditions.sigma,
+        regime=regimes["regime"].to_numpy().astype(str),
+        engine=leading_engine(signals).to_numpy().astype(str),
+        similar_net_bps=similar,
+    )

@@ -1,0 +1,169 @@
+"""One frozen policy: what turns a bar's evidence into an action, a size and a reason.
+
+`decide` is the only code that takes a decision; the walk-forward, the stress tests, the champion's forward trades
+and the hand-over all call it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from huracan_assets.decision.ensemble import SOURCES, learn_weights, tally
+from huracan_assets.decision.intelligence_gates import Candidate, first_refusal
+from huracan_assets.learning.calibration import IsotonicMap
+from huracan_assets.settings import DecisionSettings
+
+Floats = NDArray[np.float64]
+LONG, SHORT = 0, 1
+MINUTES_PER_DAY = 1440
+
+
+class Line(BaseModel):
+    """Expected net bps of a trade as a line of its raw out-of-fold probability."""
+
+    model_config = ConfigDict(frozen=True)
+    centre: float
+    intercept: float
+    slope: float
+
+    @classmethod
+    def fit(cls, raw: Floats, net_bps: Floats, weights: Floats) -> Line:
+        """Weighted least squares, the slope shrunk by its own sampling error and never negative.
+
+        A probability that does not order the outcomes earns slope 0: then every trade is expected to bring the mean.
+        """
+        total = weights.sum()
+        centre, mean = float(weights @ raw / total), float(weights @ net_bps / total)
+        spread = weights @ (raw - centre) ** 2
+        if spread <= 0.0:
+            return cls(centre=centre, intercept=mean, slope=0.0)
+        slope = float(weights @ ((raw - centre) * (net_bps - mean)) / spread)
+        residual = net_bps - mean - slope * (raw - centre)
+        variance = float(weights @ residual**2 / total) / spread
+        shrunk = slope * max(0.0, 1.0 - variance / slope**2) if slope > 0.0 else 0.0
+        return cls(centre=centre, intercept=mean, slope=shrunk)
+
+    def __call__(self, raw: Floats) -> Floats:
+        return self.intercept + self.slope * (raw - self.centre)
+
+
+class DecisionPolicy(BaseModel):
+    """Everything that a decision needs beside the models' raw answers. Index 0 is long, 1 is short."""
+
+    model_config = ConfigDict(frozen=True)
+    weights: dict[str, float]
+    calibrators: tuple[IsotonicMap, IsotonicMap]
+    expected: tuple[Line, Line]
+    lean_centre: float
+    lean_scale: float
+    limits: DecisionSettings
+
+    def pattern_recognition(self, raw: Floats) -> Floats:
+        """LightGBM's vote: how far it leans to one side, in units of how far it usually leans."""
+        return np.tanh((raw[:, LONG] - raw[:, SHORT] - self.lean_centre) / self.lean_scale)
+
+
+def fit_policy(
+    raw: Floats,
+    net_bps: Floats,
+    other_votes: Floats,
+    uniqueness: Floats,
+    calibrators: tuple[IsotonicMap, IsotonicMap],
+    limits: DecisionSettings,
+) -> DecisionPolicy:
+    """The policy that the out-of-fold record of `n` past bars teaches.
+
+    Args:
+        raw: (n, 2) out-of-fold probabilities of LightGBM.
+        net_bps: (n, 2) outcomes of both sides.
+        other_votes: (n, 5) votes, the column of `pattern_recognition` ignored: it follows from `raw`.
+        uniqueness: (n,).
+        calibrators: fitted on the same bars.
+    """
+    lean = raw[:, LONG] - raw[:, SHORT]
+    scale = float(lean.std())
+    expected = tuple(Line.fit(raw[:, side], net_bps[:, side], uniqueness) for side in (LONG, SHORT))
+    blank = DecisionPolicy(
+        weights=dict.fromkeys(SOURCES, 1.0),
+        calibrators=calibrators,
+        expected=(expected[LONG], expected[SHORT]),
+        lean_centre=float(lean.mean()),
+        lean_scale=scale if scale > 0.0 else 1.0,
+        limits=limits,
+    )
+    votes = all_votes(blank, raw, other_votes)
+    return blank.model_copy(update={"weights": learn_weights(votes, net_bps, uniqueness)})
+
+
+def all_votes(policy: DecisionPolicy, raw: Floats, other_votes: Floats) -> Floats:
+    """(n, 5) votes with LightGBM's own column filled in."""
+    votes = other_votes.copy()
+    votes[:, SOURCES.index("pattern_recognition")] = policy.pattern_recognition(raw)
+    return votes
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known at n decision bars."""
+
+    as_of: NDArray[np.datetime64]
+    raw: Floats  # (n, 2)
+    votes: Floats  # (n, 5), pattern_recognition's column ignored
+    cost_bps: Floats  # (n,), all in: market orders both ways
+    spread_bps: Floats  # (n,)
+    minute_volatility: Floats  # (n,), standard deviation of one-minute log returns
+    regime: NDArray[np.str_]
+    engine: NDArray[np.str_]
+    similar_net_bps: Floats  # (n, 2), NaN where nothing similar is remembered
+
+    def at(self, rows: NDArray[np.int64]) -> Evidence:
+        """The same evidence at some of the bars."""
+        return Evidence(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
+
+
+def decide(policy: DecisionPolicy, evidence: Evidence) -> pl.DataFrame:
+    """A decision for each bar.
+
+    Returns:
+        as_of, side (Int8), accepted, refused_by, confidence, expected_net_bps, agreement, size_gbp, regime, engine and
+        the five votes. What depends on earlier trades (exposure, cool-down, loss limits) is the ledger's to refuse.
+    """
+    votes = all_votes(policy, evidence.raw, evidence.votes)
+    ballot = tally(votes, policy.weights)
+    column = np.where(ballot.side < 0, SHORT, LONG)
+    rows = np.arange(len(column))
+    calibrated = np.column_stack([policy.calibrators[side](evidence.raw[:, side]) for side in (LONG, SHORT)])
+    expected = np.column_stack([policy.expected[side](evidence.raw[:, side]) for side in (LONG, SHORT)])
+    candidate = Candidate(
+        side=ballot.side,
+        confidence=calibrated[rows, column],
+        expected_net_bps=expected[rows, column],
+        cost_bps=evidence.cost_bps,
+        spread_bps=evidence.spread_bps,
+        daily_volatility=evidence.minute_volatility * np.sqrt(MINUTES_PER_DAY),
+        panic=evidence.regime == "PANIC",
+        agreement=ballot.agreement,
+        similar_net_bps=evidence.similar_net_bps[rows, column],
+    )
+    refusal = first_refusal(candidate, policy.limits)
+    accepted = refusal == ""
+    return pl.DataFrame(
+        {
+            "as_of": pl.Series(evidence.as_of).cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
+            "side": ballot.side,
+            "accepted": accepted,
+            "refused_by": refusal,
+            "confidence": candidate.confidence,
+            "expected_net_bps": candidate.expected_net_bps,
+            "agreement": candidate.agreement,
+            "size_gbp": np.where(accepted, policy.limits.position_gbp, 0.0),
+            "regime": evidence.regime,
+            "engine": evidence.engine,
+            **{source: votes[:, index] for index, source in enumerate(SOURCES)},
+        }
+    )

@@ -1,0 +1,42 @@
+"""The laws that a ledger keeps."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from huracan_assets.days import midnight
+from huracan_assets.errors import ContractError
+from huracan_assets.shadow.ledger import LEDGER_SCHEMA
+
+
+def validate_ledger(ledger: pl.DataFrame, symbol: str, end: date, position_gbp: float) -> pl.DataFrame:
+    """The ledger itself, if it keeps its schema and its laws.
+
+    Args:
+        end: no trade is closed after 00:00 UTC of this day.
+
+    Raises:
+        ContractError: it does not; the message names the law and the trade.
+    """
+    if dict(ledger.schema) != LEDGER_SCHEMA:
+        raise ContractError(f"the ledger of {symbol} has the schema {dict(ledger.schema)}, not {LEDGER_SCHEMA}")
+    laws = {
+        "it is of one symbol": pl.col("symbol") == symbol,
+        "a fill lies after its decision": pl.col("entry_at") > pl.col("as_of"),
+        "an exit is known after its entry": pl.col("exit_at") > pl.col("entry_at"),
+        "a decision waits for the exit before it": pl.col("as_of") >= pl.col("exit_at").shift(1, fill_value=pl.col("as_of").first()),
+        "everything ends within the window": pl.col("exit_at") <= midnight(end),
+        "no position is larger than allowed": pl.col("size_gbp").is_between(0.0, position_gbp, closed="right"),
+        "pounds follow from bps": (pl.col("pnl_gbp") - pl.col("net_bps") * pl.col("size_gbp") / 1e4).abs() < 1e-9,
+        "a confidence is a probability": pl.col("confidence").is_between(0.0, 1.0),
+    }
+    for law, holds in laws.items():
+        broken = ledger.filter(~holds.fill_null(False))
+        if broken.height:
+            raise ContractError(
+                f"the ledger of {symbol} breaks the law that {law} in {broken.height} trades, first that of "
+                f"{broken['as_of'][0]}: materialise shadow_ledger again"
+            )
+    return ledger

@@ -1,0 +1,69 @@
+"""Let a Brain trade a stretch of candles: the champion's new day, and every stress scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from huracan_assets.days import DAY, midnight
+from huracan_assets.decision.brain import Brain
+from huracan_assets.engines.consensus import alpha_signals
+from huracan_assets.features.compute import compute_features, decision_bars
+from huracan_assets.features.recipe import WARM_UP_DAYS
+from huracan_assets.market.grid import MinuteGrid
+from huracan_assets.regimes.regimes import classify
+from huracan_assets.settings import Settings
+from huracan_assets.shadow.ledger import Traded, trade
+from huracan_assets.simulation.costs import Costs
+from huracan_assets.simulation.conditions import trade_conditions
+from huracan_assets.simulation.trade_outcomes import trade_outcomes
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Candles of `days` and of the warm-up before them, of one symbol and of the benchmark."""
+
+    symbol: str
+    days: Sequence[date]
+    candles: pl.DataFrame
+    benchmark: pl.DataFrame | None
+    funding: pl.DataFrame | None
+
+    def bars(self, decision_minutes: int) -> pl.DataFrame:
+        """Decision bars computed from this stretch's candles, by the code of the features room."""
+        frames = [compute_features(day, self.candles, self.benchmark, self.funding) for day in self.days]
+        return decision_bars(pl.concat(frames), decision_minutes)
+
+    def grid(self) -> MinuteGrid:
+        """The minutes, warm-up included."""
+        return MinuteGrid.from_candles(self.candles, self.days[0] - DAY * WARM_UP_DAYS, self.days[-1])
+
+
+def replay(
+    brain: Brain,
+    stretch: Stretch,
+    settings: Settings,
+    costs: Costs,
+    *,
+    bars: pl.DataFrame | None = None,
+    recalled: pl.DataFrame | None = None,
+) -> Traded:
+    """Trade `stretch` from its first midnight.
+
+    Args:
+        costs: the costs that are charged and that the policy knows of.
+        bars: the stretch's decision bars, where they are at hand or where a scenario has changed them.
+        recalled: what the pattern memory answers at those bars.
+    """
+    bars = stretch.bars(settings.decision_minutes) if bars is None else bars
+    regimes = classify(bars)
+    signals = alpha_signals(bars, regimes)
+    grid, position = stretch.grid(), settings.decision.position_gbp
+    conditions = trade_conditions(grid, bars, costs, settings.simulation, position)
+    outcomes = trade_outcomes(grid, bars, stretch.funding, costs, settings.simulation, position)
+    decisions = brain.decisions(bars, regimes, signals, conditions, recalled).with_columns(fold=pl.lit(-1, pl.Int32))
+    begin = midnight(stretch.days[0])
+    return trade(stretch.symbol, decisions.filter(pl.col("as_of") > begin), outcomes, brain.policy.limits)
