@@ -1,0 +1,187 @@
+"""The seven gates as pure rules over the night's evidence. All figures are out of sample and net of costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from pydantic import BaseModel, ConfigDict
+
+from huracan_assets.gates.verdict import GATES, Direction, GateVerdict, Line
+from huracan_assets.settings import GateSettings
+from huracan_assets.validation.permutation_report import PermutationReport
+from huracan_assets.validation.stress_report import StressReport
+from huracan_assets.validation.walk_forward_report import WalkForwardReport
+
+
+class FeatureDrift(BaseModel):
+    """Drift of one critical feature, and the 99th percentile of its own null."""
+
+    model_config = ConfigDict(frozen=True)
+    feature: str
+    psi: float
+    psi_null_99: float
+
+
+class LiveEvidence(BaseModel):
+    """The champion's forward trades since its registration; `days` 0 where there is no champion."""
+
+    model_config = ConfigDict(frozen=True)
+    champion: str | None
+    note: str
+    days: int
+    sharpe: float | None
+    sharpe_upper: float | None
+    backtest_sharpe: float | None
+
+
+class Evidence(BaseModel):
+    """All that the gates look at."""
+
+    model_config = ConfigDict(frozen=True)
+    walk_forward: WalkForwardReport
+    permutation: PermutationReport
+    stress: StressReport
+    leakage_findings: tuple[str, ...]
+    leakage_checks: int
+    critical_drift: tuple[FeatureDrift, ...]
+    live: LiveEvidence
+
+
+def judge(symbol: str, day: date, evidence: Evidence, bounds: GateSettings) -> GateVerdict:
+    """The verdict on tonight's model."""
+    lines = [
+        *_performance(evidence, bounds),
+        *_risk(evidence.walk_forward, bounds),
+        *_calibration(evidence.walk_forward, bounds),
+        *_stress(evidence.stress, bounds),
+        *_leakage(evidence),
+        *_drift(evidence.critical_drift, bounds),
+        *_live(evidence.live, bounds),
+    ]
+    return GateVerdict.of(symbol, day, lines, bounds)
+
+
+def critical_features(gain: Sequence[tuple[str, float]], share: float) -> list[str]:
+    """The fewest features that together carry `share` of the model's gain, most important first."""
+    total = sum(value for _, value in gain)
+    chosen: list[str] = []
+    carried = 0.0
+    for name, value in sorted(gain, key=lambda item: (-item[1], item[0])):
+        if carried >= share * total:
+            break
+        chosen.append(name)
+        carried += value
+    return chosen
+
+
+def _line(
+    gate: int,
+    name: str,
+    figure: float | None,
+    direction: Direction,
+    bound: float,
+    n_eff: float | None,
+    sentence: str,
+) -> Line:
+    return Line(
+        gate=GATES[gate - 1],
+        figure_name=name,
+        figure=figure,
+        bound=bound,
+        direction=direction,
+        n_eff=n_eff,
+        sentence=sentence if figure is not None else f"no evidence: {sentence}",
+    )
+
+
+def _performance(evidence: Evidence, bounds: GateSettings) -> list[Line]:
+    report, permutation = evidence.walk_forward, evidence.permutation
+    days, trades = float(report.days), float(report.trades)
+    return [
+        _line(1, "Sharpe, annualised", report.sharpe, "above", bounds.sharpe_min, days,
+              f"{report.days} out-of-sample days"),
+        _line(1, "win rate", report.win_rate, "above", bounds.win_rate_min, trades, f"{report.trades} trades"),
+        _line(1, "profit factor", report.profit_factor, "above", bounds.profit_factor_min, trades,
+              "what was won over what was lost, net"),
+        _line(1, "trades", trades, "above", bounds.trades_min, trades, "enough to judge"),
+        _line(1, "deflated Sharpe", report.deflated_sharpe, "above", bounds.deflated_sharpe_min, days,
+              f"probability of skill after {report.trials} recorded trials of this symbol"),
+        _line(1, "permutation p", permutation.p_value, "below", bounds.permutation_p_max, permutation.n_eff,
+              f"share of {permutation.shifts} circular shifts of the same trades that earned as much"),
+    ]  # fmt: skip
+
+
+def _risk(report: WalkForwardReport, bounds: GateSettings) -> list[Line]:
+    days, trades = float(report.days), float(report.trades)
+    return [
+        _line(2, "maximum drawdown", report.max_drawdown, "below", bounds.drawdown_max, days, "of the ledger's path"),
+        _line(2, "drawdown, 95 % of paths", report.drawdown_95, "below", bounds.drawdown_max, days,
+              "block bootstrap of the daily returns"),
+        _line(2, "volatility, annualised", report.annual_volatility, "below", bounds.volatility_max, days,
+              "of daily returns"),
+        _line(2, "longest losing run", report.longest_losing_run, "below",
+              report.losing_run_95 + bounds.excess_losing_run_max, trades,
+              f"chance alone explains {report.losing_run_95} at this win rate (95 %)"),
+    ]  # fmt: skip
+
+
+def _calibration(report: WalkForwardReport, bounds: GateSettings) -> list[Line]:
+    return [
+        _line(3, "Brier score", report.brier, "below", bounds.brier_max, report.calibration_n_eff,
+              f"the base rate alone scores {report.brier_base_rate:.4f}"),
+        _line(3, "ECE, debiased", report.ece, "below", bounds.ece_max, report.calibration_n_eff,
+              "calibrated probabilities against outcomes, out of sample"),
+    ]  # fmt: skip
+
+
+def _stress(report: StressReport, bounds: GateSettings) -> list[Line]:
+    worst = report.worst()
+    limit = bounds.stress_drawdown_multiple * bounds.drawdown_max
+    broken = [result.scenario for result in report.results if not result.sound]
+    return [
+        _line(4, "drawdown, worst of eight", worst.drawdown if worst else None, "below", limit,
+              float(report.days), f"worst scenario: {worst.scenario if worst else 'none ran'}"),
+        _line(4, "scenarios unsound", float(len(broken)) if report.is_complete() else None, "below", 1.0, None,
+              ", ".join(broken) if broken else "no rule broken, nothing crashed, the data attack was quarantined"),
+    ]  # fmt: skip
+
+
+def _leakage(evidence: Evidence) -> list[Line]:
+    findings = evidence.leakage_findings
+    ran = evidence.leakage_checks == 5
+    sentence = "; ".join(findings[:3]) if findings else "five checks, nothing found"
+    return [_line(5, "findings", float(len(findings)) if ran else None, "below", 1.0, None, sentence)]
+
+
+def _drift(critical: Sequence[FeatureDrift], bounds: GateSettings) -> list[Line]:
+    if not critical:
+        return [_line(6, "PSI, worst critical feature", None, "below", bounds.psi_max, None, "no critical feature")]
+    worst = max(critical, key=lambda item: item.psi)
+    unusual = max(critical, key=lambda item: item.psi / item.psi_null_99)
+    return [
+        _line(6, "PSI, worst critical feature", worst.psi, "below", bounds.psi_max, None,
+              f"{worst.feature}, of {len(critical)} that carry {bounds.critical_gain_share:.0%} of the gain"),
+        _line(6, "PSI over its null's 99 %", unusual.psi / unusual.psi_null_99, "below", 1.0, None,
+              f"{unusual.feature} against its own block-bootstrap null"),
+    ]  # fmt: skip
+
+
+def _live(live: LiveEvidence, bounds: GateSettings) -> list[Line]:
+    name = "live over backtest Sharpe"
+    if live.champion is None:
+        return [
+            Line(gate=GATES[6], figure_name=name, figure=None, bound=bounds.live_sharpe_share_min, direction="above",
+                 n_eff=0.0, sentence=f"no live history, provisional: {live.note}", provisional=True)
+        ]  # fmt: skip
+    share = None
+    if live.sharpe_upper is not None and live.backtest_sharpe is not None and live.backtest_sharpe > 0.0:
+        share = live.sharpe_upper / live.backtest_sharpe
+    return [
+        _line(7, f"{name}, upper 95 %", share, "above", bounds.live_sharpe_share_min, float(live.days),
+              f"{live.days} days of {live.champion}; live {_figure(live.sharpe)}, backtest {_figure(live.backtest_sharpe)}")
+    ]  # fmt: skip
+
+
+def _figure(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
