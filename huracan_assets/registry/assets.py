@@ -1,0 +1,237 @@
+"""Hand it over: the manifest, the registered model, and the signed bundle of an approved one.
+
+Every asset here reads the verdict as data and refuses on it, in whatever run it stands.
+"""
+
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+import huracan_assets
+from huracan_assets.decision.assets import Policies
+from huracan_assets.decision.brain import Brain, feature_matrix
+from huracan_assets.features.feature_version import FeatureVersion
+from huracan_assets.gates.verdict import GateVerdict
+from huracan_assets.learning.lightgbm_model import predict
+from huracan_assets.learning.ppo_walk_forward import vote
+from huracan_assets.learning.records import Calibrator, LightGBMModel
+from huracan_assets.observability.tables import markdown_table
+from huracan_assets.partitions import symbol_day
+from huracan_assets.registry.bundle import write_bundle
+from huracan_assets.registry.champion import promotion
+from huracan_assets.registry.manifest import RunManifest
+from huracan_assets.registry.signing import signing_key
+from huracan_assets.resources.io_manager import artifact
+from huracan_assets.resources.lake import Lake, atomic_write, canonical_json, content_hash
+from huracan_assets.resources.materialize import room
+from huracan_assets.resources.tracking import Tracking, folder_hash
+from huracan_assets.settings import home, settings
+from huracan_assets.shadow.forward import ForwardLedger
+from huracan_assets.validation.assets import LeakageFindings
+from huracan_assets.validation.bootstrap import challenger_p_value
+from huracan_assets.validation.permutation_report import PermutationReport
+from huracan_assets.validation.stress_report import StressReport
+from huracan_assets.validation.walk_forward_report import WalkForwardReport
+
+GOLDEN_BARS = 32
+
+
+class Registration(BaseModel):
+    """What the registry was told. Version numbers are MLflow's and stand in the metadata, not here."""
+
+    model_config = ConfigDict(frozen=True)
+    symbol: str
+    day: date
+    content_sha256: str
+    promoted: bool
+    reason: str
+
+
+class Handoff(BaseModel):
+    """Whether the night's Brain was handed over, and as what; `content_sha256` is the bundle's."""
+
+    model_config = ConfigDict(frozen=True)
+    symbol: str
+    day: date
+    handed_over: bool
+    reason: str
+    content_sha256: str | None
+
+
+@dg.asset(**room("registry", "json"))
+def run_manifest(
+    context: dg.AssetExecutionContext,
+    feature_version: FeatureVersion,
+    decision_bars: pl.DataFrame,
+    trade_outcomes: pl.DataFrame,
+    pattern_library: pl.DataFrame,
+    lightgbm_model: LightGBMModel,
+    ppo_checkpoint: bytes,
+    calibrator: Calibrator,
+    decision_policy: Policies,
+    shadow_ledger: pl.DataFrame,
+    leakage_report: LeakageFindings,
+    permutation_report: PermutationReport,
+    stress_report: StressReport,
+    gate_verdict: GateVerdict,
+) -> dg.MaterializeResult[RunManifest]:
+    """Code with its uncommitted changes, settings, content hashes, seeds and package versions: what a rerun needs."""
+    day, symbol = symbol_day(context.partition_key)
+    data = {
+        "feature_version": feature_version,
+        "decision_bars": decision_bars,
+        "trade_outcomes": trade_outcomes,
+        "pattern_library": pattern_library,
+        "lightgbm_model": lightgbm_model,
+        "ppo_checkpoint": ppo_checkpoint,
+        "calibrator": calibrator,
+        "decision_policy": decision_policy,
+        "shadow_ledger": shadow_ledger,
+        "leakage_report": leakage_report,
+        "permutation_report": permutation_report,
+        "stress_report": stress_report,
+        "gate_verdict": gate_verdict,
+    }
+    hashes = {name: content_hash(value) for name, value in data.items()}
+    seeds = {"engine": settings().seed}
+    if settings().market.source == "synthetic":
+        seeds["synthetic_market"] = settings().market.synthetic.seed
+    manifest = RunManifest.collect(symbol, day, settings(), hashes, seeds, Path(huracan_assets.__path__[0]))
+    rows = [{"asset": name, "sha256": digest} for name, digest in manifest.data.items()]
+    return artifact(
+        manifest,
+        {
+            "commit": manifest.code.commit or "not committed",
+            "uncommitted_changes": bool(manifest.code.dirty),
+            "hashes": dg.MetadataValue.md(markdown_table(rows)),
+        },
+    )
+
+
+@dg.asset(**room("registry", "mlflow", "json"))
+def registered_model(
+    context: dg.AssetExecutionContext,
+    decision_bars: pl.DataFrame,
+    lightgbm_model: LightGBMModel,
+    ppo_checkpoint: bytes,
+    decision_policy: Policies,
+    walk_forward_report: WalkForwardReport,
+    forward_ledger: ForwardLedger,
+    gate_verdict: GateVerdict,
+    run_manifest: RunManifest,
+) -> dg.MaterializeResult[Registration]:
+    """The night's Brain as a version in MLflow: alias `challenger`, and `champion` only on an approving verdict."""
+    day, symbol = symbol_day(context.partition_key)
+    brain = Brain(
+        policy=decision_policy.final,
+        boosters=lightgbm_model.final_texts,
+        agent=ppo_checkpoint,
+        names=lightgbm_model.names,
+        recipe_sha256=lightgbm_model.recipe_sha256,
+    )
+    files = brain.files() | {
+        "golden.json": canonical_json(_golden(brain, decision_bars)),
+        "walk_forward_report.json": canonical_json(walk_forward_report),
+        "gate_verdict.json": canonical_json(gate_verdict),
+        "run_manifest.json": canonical_json(run_manifest),
+    }
+    decision = promotion(gate_verdict.approved, *_paired(walk_forward_report, forward_ledger, symbol))
+    tracking = Tracking.open()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in files.items():
+            atomic_write(Path(folder) / name, data)
+        digest = folder_hash(Path(folder))
+        tags = {"verdict": "approved" if gate_verdict.approved else "rejected"}
+        version = tracking.register(symbol, day, digest, Path(folder), tags, _figures(walk_forward_report))
+    tracking.set_alias(symbol, "challenger", version.version)
+    tracking.crown(symbol, day, version.version if decision.promote else None)
+    return artifact(
+        Registration(symbol=symbol, day=day, content_sha256=digest, promoted=decision.promote, reason=decision.reason),
+        {
+            "version": version.version,
+            "aliases": "challenger, champion" if decision.promote else "challenger",
+            "reason": decision.reason,
+            "mlflow": dg.MetadataValue.url(version.url),
+        },
+    )
+
+
+@dg.asset(**room("registry", "json"))
+def handoff_bundle(
+    context: dg.AssetExecutionContext, gate_verdict: GateVerdict, registered_model: Registration
+) -> dg.MaterializeResult[Handoff]:
+    """The signed folder that Hamilton loads, under `bundles/SYMBOL/DAY`; withheld, with the reason, unless promoted."""
+    day, symbol = symbol_day(context.partition_key)
+    refusal = _refusal(gate_verdict, registered_model)
+    if refusal is not None:
+        record = Handoff(symbol=symbol, day=day, handed_over=False, reason=refusal, content_sha256=None)
+        return artifact(record, {"handed_over": False, "reason": refusal})
+    tracking = Tracking.open()
+    version = tracking.find(symbol, registered_model.content_sha256)
+    with tempfile.TemporaryDirectory() as folder:
+        files = {file.name: file.read_bytes() for file in tracking.download(version, Path(folder)).iterdir()}
+    target = home() / "bundles" / symbol / day.isoformat()
+    metadata = {"symbol": symbol, "day": day.isoformat(), "model_sha256": registered_model.content_sha256}
+    bundle = write_bundle(target, files, metadata, approved=gate_verdict.approved, key=signing_key())
+    record = Handoff(
+        symbol=symbol, day=day, handed_over=True, reason=registered_model.reason, content_sha256=bundle.content_sha256
+    )
+    rows = [{"file": file.name, "bytes": file.size, "sha256": file.sha256} for file in bundle.manifest.files]
+    return artifact(
+        record,
+        {
+            "handed_over": True,
+            "folder": dg.MetadataValue.path(str(target)),
+            "reason": record.reason,
+            "files": dg.MetadataValue.md(markdown_table(rows)),
+        },
+    )
+
+
+def _refusal(verdict: GateVerdict, registration: Registration) -> str | None:
+    if not verdict.approved:
+        lines = "; ".join(f"{line.gate} {line.figure_name}" for line in verdict.failures)
+        return f"the gates rejected it: {lines}"
+    return None if registration.promoted else registration.reason
+
+
+def _paired(
+    report: WalkForwardReport, forward: ForwardLedger, symbol: str
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None, float | None]:
+    """Daily returns of challenger and champion on their common days, and the paired bootstrap's p-value."""
+    challenger = dict(report.daily)
+    if forward.champion_day is None:
+        return np.array(list(challenger.values())), None, None
+    document = Lake.open().read_document("walk_forward_report", symbol, forward.champion_day)
+    champion = dict(WalkForwardReport.model_validate(document).daily) | dict(forward.daily)
+    common = sorted(set(challenger) & set(champion))
+    ours, theirs = (np.array([series[day] for day in common]) for series in (challenger, champion))
+    validation = settings().validation
+    p_value = None
+    if len(common) > 2 * validation.bootstrap_block_days:
+        rng = np.random.default_rng([settings().seed, 7])
+        p_value = challenger_p_value(ours, theirs, validation.bootstrap_block_days, validation.bootstrap_paths, rng)
+    return ours, theirs, p_value
+
+
+def _golden(brain: Brain, bars: pl.DataFrame) -> dict[str, Any]:
+    """The newest bars' features and the models' answers, for the execution side to check its own against."""
+    rows = bars.tail(GOLDEN_BARS)
+    features = feature_matrix(rows, brain.names)
+    return {
+        "as_of": [moment.isoformat() for moment in rows["as_of"]],
+        "features": rows.select(brain.names).to_dict(as_series=False),
+        "raw": predict(brain.boosters, features).tolist(),
+        "vote": vote(brain.agent, features).tolist(),
+    }
+
+
+def _figures(report: WalkForwardReport) -> dict[str, float]:
+    plain = report.model_dump(exclude={"by_regime", "refusals", "daily"})
+    return {name: float(value) for name, value in plain.items() if value is not None}
