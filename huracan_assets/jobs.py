@@ -1,0 +1,140 @@
+"""A night in three acts: the market for all symbols, a Brain for each, the close.
+
+The acts are runs of their own, tied together by the tag `huracan/night`; `schedules.py` starts the first and
+`sensors.py` the others. Concept: https://docs.dagster.io/guides/build/jobs
+"""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from huracan_assets.health.night_report import NightReport, SymbolRun, night_report
+from huracan_assets.market.assets import candles, funding_rates
+from huracan_assets.observability.tables import markdown_table
+from huracan_assets.partitions import days, partition_key, symbol_days
+from huracan_assets.resources.lake import Lake, content_hash
+from huracan_assets.resources.materialize import OWNERS
+from huracan_assets.settings import settings
+
+NIGHT = "huracan/night"
+SYMBOL = "huracan/symbol"
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+CLOSED = ("handoff_bundle", "walk_forward_report")
+
+market_selection = dg.AssetSelection.assets(candles, funding_rates)
+
+market = dg.define_asset_job(
+    "market",
+    market_selection,
+    description="Act 1: candles and funding of a day, all symbols in one run.",
+    partitions_def=symbol_days,
+)
+brains = dg.define_asset_job(
+    "brains",
+    dg.AssetSelection.all() - market_selection,
+    description="Act 2: features to hand-off of one symbol-day.",
+    partitions_def=symbol_days,
+)
+
+daily_metrics = dg.AssetSpec(
+    "daily_metrics",
+    description="The close of a night: what became of each symbol, and why. Recorded by the job `close`.",
+    group_name="health",
+    owners=OWNERS,
+    kinds={"python", "json"},
+    partitions_def=days,
+)
+
+
+def market_request(day: date) -> dg.RunRequest:
+    """Act 1 of a night: one run for all symbols that are listed on `day`.
+
+    The range tags make it one run; a schedule built from the partitioned job would start one run a symbol.
+    """
+    names = settings().market.symbol_names()
+    return dg.RunRequest(
+        run_key=f"market {day}",
+        job_name="market",
+        tags={
+            NIGHT: day.isoformat(),
+            RANGE_START: partition_key(day, names[0]),
+            RANGE_END: partition_key(day, names[-1]),
+        },
+    )
+
+
+def brain_request(day: date, symbol: str) -> dg.RunRequest:
+    """Act 2 for one symbol."""
+    return dg.RunRequest(
+        run_key=f"brain {day} {symbol}",
+        job_name="brains",
+        partition_key=partition_key(day, symbol),
+        tags={NIGHT: day.isoformat(), SYMBOL: symbol},
+    )
+
+
+def close_request(day: date) -> dg.RunRequest:
+    """Act 3."""
+    return dg.RunRequest(run_key=f"close {day}", job_name="close", tags={NIGHT: day.isoformat()})
+
+
+@dg.op(out=dg.Out(dg.Nothing), config_schema={"day": dg.Field(str, is_required=False)})
+def close_night(context: dg.OpExecutionContext) -> None:
+    """Gather the night and record it; a night with a symbol that failed or never ran ends red, and names it."""
+    day = date.fromisoformat(context.op_config.get("day") or context.run.tags[NIGHT])
+    symbols = settings().market.listed(day)
+    runs = symbol_runs(context.instance, day)
+    lake = Lake.open()
+    documents = {
+        symbol: {name: lake.read_document(name, symbol, day) for name in CLOSED}
+        for symbol, run in runs.items()
+        if run.succeeded
+    }
+    report = night_report(day, symbols, runs, documents)
+    lake.write_document("daily_metrics", "all", day, report)
+    context.log_event(
+        dg.AssetMaterialization("daily_metrics", partition=day.isoformat(), metadata=_metadata(report))
+    )
+    if report.unfinished:
+        raise dg.Failure(
+            f"{len(report.unfinished)} of {len(symbols)} symbols have no verdict for {day}: {', '.join(report.unfinished)}",
+            metadata=_metadata(report),
+            allow_retries=False,
+        )
+
+
+@dg.job(description="Act 3: names what became of each symbol; red if one has no verdict.")
+def close() -> None:
+    """The close of a night."""
+    close_night()
+
+
+def symbol_runs(instance: dg.DagsterInstance, day: date) -> dict[str, SymbolRun]:
+    """How the newest run of each symbol of a night ended; runs still under way are not listed."""
+    ended: dict[str, SymbolRun] = {}
+    for run in instance.get_runs(dg.RunsFilter(job_name="brains", tags={NIGHT: day.isoformat()})):  # newest first
+        symbol = run.tags[SYMBOL]
+        if symbol not in ended and run.is_finished:
+            ended[symbol] = SymbolRun(run.is_success, None if run.is_success else _error(instance, run))
+    return ended
+
+
+def _error(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    """The first step's own error, in one line."""
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        failure = entry.get_dagster_event().step_failure_data
+        if failure.error is not None:
+            cause = failure.error.cause or failure.error
+            return f"{entry.step_key}: {cause.message.strip().splitlines()[0]}"
+    return f"the run ended as {run.status.value} before a step failed: see run {run.run_id}"
+
+
+def _metadata(report: NightReport) -> dict[str, Any]:
+    return {
+        "handed_over": report.count("handed over"),
+        "rejected": report.count("rejected"),
+        "failed": len(report.unfinished),
+        "content_sha256": content_hash(report),
+        "symbols": dg.MetadataValue.md(markdown_table([line.model_dump() for line in report.symbols])),
+    }

@@ -1,0 +1,50 @@
+"""What every test stands on: one thread a process, a home of its own, no telemetry."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from huracan_assets_tests.fixtures import engine_home, session_home  # noqa: F401  (found here by name)
+
+# Before polars, numpy or torch load: afterwards these variables do nothing.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
+os.environ.update(DAGSTER_DISABLE_TELEMETRY="1", MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true")
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SESSION_HOME = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the session a `HURACAN_HOME` of its own, so that no test writes into the operator's."""
+    from hypothesis import settings
+
+    settings.register_profile("huracan", deadline=None, derandomize=True)
+    settings.load_profile("huracan")
+    config.stash[SESSION_HOME] = Path(tempfile.mkdtemp(prefix="huracan-tests-"))
+    os.environ["HURACAN_HOME"] = str(config.stash[SESSION_HOME])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the session's home."""
+    shutil.rmtree(config.stash[SESSION_HOME], ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of recorded market data; the test skips, and says so, where it is absent."""
+    folder = Path(os.environ.get("HURACAN_SHARED", REPOSITORY.parent / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip(f"no recorded market data at {folder}: set HURACAN_SHARED")
+    return folder

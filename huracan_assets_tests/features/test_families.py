@@ -1,0 +1,248 @@
+"""Features against the libraries that also compute them, and against direct loops over their formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import permutations
+
+import numpy as np
+import pytest
+from bidask import edge
+from scipy import stats
+
+from huracan_assets.features.compute import compute_window
+from huracan_assets.features.kernels import Array
+from huracan_assets.features.microstructure import edge_spread
+from huracan_assets.features.trend import closed_bars
+from huracan_assets_tests.features.random_market import window
+
+WHOLE = window(missing=0.0)
+TABLE = compute_window(WHOLE)
+GAPPY = window(missing=0.02)
+GAPPY_TABLE = compute_window(GAPPY)
+G = WHOLE.grid
+RETURNS = np.diff(np.log(G.close), prepend=np.nan)
+ROWS = np.arange(WHOLE.first_row, len(G), 97)
+
+
+def last(x: Array, i: int, minutes: int) -> Array:
+    """The `minutes` values up to and with i."""
+    return x[i - minutes + 1 : i + 1]
+
+
+def wilder(x: Array, length: int) -> Array:
+    """Wilder's own recursion, seeded with a plain mean."""
+    out = np.full(x.size, np.nan)
+    mean = float(np.mean(x[1 : length + 1]))
+    for i in range(length + 1, x.size):
+        mean = (mean * (length - 1) + x[i]) / length
+        out[i] = mean
+    return out
+
+
+def ema(x: Array, span: int) -> Array:
+    """EMA by its weights over the last 1,000 values, without a recursion."""
+    alpha = 2.0 / (span + 1.0)
+    weights = alpha * (1.0 - alpha) ** np.arange(1000)
+    return np.array([np.nan] * 999 + [float(weights @ x[i - 999 : i + 1][::-1]) for i in range(999, x.size)])
+
+
+def test_spread_equals_bidasks_edge() -> None:
+    spread = edge_spread(G.open, G.high, G.low, G.close, 240)
+    for i in ROWS:
+        prices = [last(x, i, 240) for x in (G.open, G.high, G.low, G.close)]
+        assert spread[i] == pytest.approx(edge(*prices, sign=True), rel=1e-8, abs=1e-10)
+        assert TABLE["spread_bps"][i] == pytest.approx(
+            1e4 * max(0.0, edge(*prices, sign=True)), rel=1e-8, abs=1e-6
+        )
+
+
+def test_spread_finds_a_planted_bid_ask_bounce() -> None:
+    rng = np.random.default_rng(0)
+    mid = np.cumsum(rng.normal(0, 1e-4, (3000, 40)).ravel()).reshape(3000, 40)
+    trades = np.exp(mid + rng.choice([-1, 1], mid.shape) * 10e-4)
+    ohlc = trades[:, 0], trades.max(axis=1), trades.min(axis=1), trades[:, -1]
+    spread = edge_spread(*ohlc, 240)
+    assert 1e4 * np.nanmean(spread) == pytest.approx(20.0, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "formula"),
+    [
+        ("skew", lambda i: stats.skew(last(RETURNS, i, 240))),
+        ("kurt", lambda i: stats.kurtosis(last(RETURNS, i, 240))),
+        ("realised_vol_60", lambda i: np.sqrt(1440 * np.mean(last(RETURNS, i, 60) ** 2))),
+        ("realised_vol_1440", lambda i: np.sqrt(1440 * np.mean(last(RETURNS, i, 1440) ** 2))),
+        ("ret_15", lambda i: 1e4 * np.log(G.close[i] / G.close[i - 15])),
+        ("ret_240", lambda i: 1e4 * np.log(G.close[i] / G.close[i - 240])),
+        ("trend_str", lambda i: last(RETURNS, i, 60).sum() / np.abs(last(RETURNS, i, 60)).sum()),
+        ("autocorrelation", lambda i: np.corrcoef(last(RETURNS, i, 240), last(RETURNS, i - 1, 240))[0, 1]),
+        (
+            "parkinson",
+            lambda i: np.sqrt(1440 * np.mean(np.log(last(G.high / G.low, i, 60)) ** 2) / (4 * np.log(2))),
+        ),
+        (
+            "garman_klass",
+            lambda i: np.sqrt(
+                1440
+                * np.mean(
+                    0.5 * np.log(last(G.high / G.low, i, 60)) ** 2
+                    - (2 * np.log(2) - 1) * np.log(last(G.close / G.open, i, 60)) ** 2
+                )
+            ),
+        ),
+        ("bb_width", lambda i: 4e4 * np.std(np.log(last(G.close, i, 20)))),
+        (
+            "bb_position",
+            lambda i: (
+                0.5
+                + (np.log(G.close[i]) - np.mean(np.log(last(G.close, i, 20))))
+                / (4 * np.std(np.log(last(G.close, i, 20))))
+            ),
+        ),
+        ("mean_rev", lambda i: np.tanh(stats.zscore(np.log(last(G.close, i, 240)))[-1] / 2)),
+        (
+            "taker_imbalance_60",
+            lambda i: (2 * last(G.taker_buy_volume, i, 60).sum() / last(G.volume, i, 60).sum()) - 1,
+        ),
+        ("drawdown", lambda i: 1e4 * np.log(last(G.close, i, 240).max() / G.close[i])),
+        (
+            "price_position",
+            lambda i: (
+                (G.close[i] - last(G.low, i, 240).min())
+                / (last(G.high, i, 240).max() - last(G.low, i, 240).min())
+            ),
+        ),
+        ("uptick", lambda i: np.sum(last(RETURNS, i, 30) > 0) / np.sum(last(RETURNS, i, 30) != 0)),
+        (
+            "nr7_density",
+            lambda i: np.mean(
+                [G.high[j] - G.low[j] == np.min(last(G.high - G.low, j, 7)) for j in range(i - 59, i + 1)]
+            ),
+        ),
+        ("momentum_slope", lambda i: slope_in_sigmas(i)),
+        ("vwap_distance", lambda i: vwap_distance(i)),
+        ("vol_regime", lambda i: np.mean(volatility_ranks(i))),
+    ],
+)
+def test_a_feature_equals_its_formula(name: str, formula: Callable[[int], float]) -> None:
+    for i in ROWS:
+        assert TABLE[name][i] == pytest.approx(formula(i), rel=1e-8, abs=1e-8), (name, i)
+
+
+def slope_in_sigmas(i: int) -> float:
+    fitted = np.polyfit(np.arange(30), np.log(last(G.close, i, 30)), 1)[0]
+    return float(fitted * 30 / np.sqrt(30 * np.mean(last(RETURNS, i, 240) ** 2)))
+
+
+def vwap_distance(i: int) -> float:
+    typical = (G.high + G.low + G.close) / 3
+    weights = last(G.volume, i, 240)
+    return float(1e4 * np.log(G.close[i] / (last(typical, i, 240) @ weights / weights.sum())))
+
+
+def volatility_ranks(i: int) -> Array:
+    past = last(TABLE["realised_vol_60"], i, 1440)
+    return (past < past[-1]) + 0.5 * (past == past[-1])
+
+
+@pytest.mark.parametrize("length", [7, 14])
+def test_rsi_equals_wilders_recursion(length: int) -> None:
+    change = np.diff(np.log(G.close), prepend=np.nan)
+    up, down = wilder(np.maximum(change, 0), length), wilder(np.maximum(-change, 0), length)
+    np.testing.assert_allclose(TABLE[f"rsi_{length}"][ROWS], (100 * up / (up + down))[ROWS], rtol=1e-9)
+
+
+def test_adx_equals_wilders_steps() -> None:
+    up, down = np.diff(G.high, prepend=np.nan), -np.diff(G.low, prepend=np.nan)
+    plus = wilder(np.where((up > down) & (up > 0), up, 0.0), 14)
+    minus = wilder(np.where((down > up) & (down > 0), down, 0.0), 14)
+    index = np.abs(plus - minus) / (plus + minus)
+    index[:15] = index[15]
+    np.testing.assert_allclose(TABLE["adx"][ROWS], 100 * wilder(index, 14)[ROWS], rtol=1e-8)
+
+
+def test_atr_equals_wilders_true_range() -> None:
+    before = np.concatenate([[np.nan], G.close[:-1]])
+    true_range = np.fmax(G.high, before) - np.fmin(G.low, before)
+    np.testing.assert_allclose(TABLE["atr"][ROWS], (1e4 * wilder(true_range, 14) / G.close)[ROWS], rtol=1e-8)
+
+
+def test_ema_spreads_and_macd_equal_weighted_sums() -> None:
+    log_close = np.log(G.close)
+    np.testing.assert_allclose(
+        TABLE["ema_8_34"][ROWS], 1e4 * (ema(log_close, 8) - ema(log_close, 34))[ROWS], atol=1e-7
+    )
+    np.testing.assert_allclose(
+        TABLE["macd"][ROWS], 1e4 * (ema(log_close, 12) - ema(log_close, 26))[ROWS], atol=1e-7
+    )
+
+
+def test_entropy_equals_counting_patterns() -> None:
+    for i in ROWS[:6]:
+        close = G.close[i - 241 : i + 1]
+        counts = dict.fromkeys(permutations(range(3)), 0)
+        for j in range(240):
+            counts[tuple(np.argsort(close[j : j + 3], kind="stable").tolist())] += 1
+        shares = np.array([count / 240 for count in counts.values() if count])
+        assert TABLE["entropy"][i] == pytest.approx(-np.sum(shares * np.log(shares)) / np.log(6), rel=1e-12)
+
+
+def test_residual_and_beta_equal_a_regression() -> None:
+    assert WHOLE.benchmark is not None
+    other = np.diff(np.log(WHOLE.benchmark.close), prepend=np.nan)
+    for i in ROWS:
+        x, y = last(other, i, 240), last(RETURNS, i, 240)
+        beta, constant = np.polyfit(x, y, 1)
+        deviation = np.std(y - beta * x - constant)
+        z = (y[-60:] - beta * x[-60:]).sum() / (np.sqrt(60) * deviation)
+        assert TABLE["beta"][i] == pytest.approx(beta, rel=1e-8)
+        assert TABLE["residual_z"][i] == pytest.approx(z, rel=1e-8)
+
+
+def test_leader_is_positive_for_the_coin_that_moves_first() -> None:
+    assert WHOLE.benchmark is not None
+    first, late = WHOLE.grid, replace(WHOLE.grid, close=np.concatenate([[100.0], WHOLE.grid.close[:-1]]))
+    leads = compute_window(replace(WHOLE, grid=first, benchmark=late))["leader"][ROWS]
+    follows = compute_window(replace(WHOLE, grid=late, benchmark=first))["leader"][ROWS]
+    assert (leads > 0.35).all() and np.allclose(leads, -follows)
+
+
+def test_higher_time_frames_use_closed_bars_only() -> None:
+    bars = closed_bars(G.close, 60)
+    np.testing.assert_array_equal(bars, G.close[59::60])
+    changes = np.flatnonzero(np.diff(TABLE["htf"][WHOLE.first_row :]) != 0) + WHOLE.first_row + 1
+    assert changes.size > 50 and ((changes + 1) % 15 == 0).all()
+
+
+def test_windows_tolerate_gaps_and_speak_only_from_half_of_their_minutes() -> None:
+    returns = GAPPY.returns
+    for i in ROWS:
+        known = last(returns, i, 240)
+        known = known[~np.isnan(known)]
+        assert 120 <= known.size < 240
+        assert GAPPY_TABLE["skew"][i] == pytest.approx(stats.skew(known), rel=1e-8)
+    blind = np.full(len(G), np.nan)
+    blind[::3] = G.close[::3]
+    sparse = compute_window(replace(WHOLE, grid=replace(G, close=blind, present=~np.isnan(blind))))
+    assert np.isnan(sparse["bb_width"][WHOLE.first_row :]).all()
+
+
+def test_funding_is_the_newest_rate_known_and_dies_with_age() -> None:
+    rates = TABLE["funding_rate"]
+    start = WHOLE.first_row
+    # The bar that closes at 08:00 knows the event of 08:00; the one before it does not.
+    assert rates[start + 479] - rates[start + 478] == pytest.approx(0.1)
+    assert TABLE["funding_mean"][start] == pytest.approx(rates[start] - 0.1)
+    stale = replace(WHOLE, funding_ts=WHOLE.funding_ts[:9], funding_rate=WHOLE.funding_rate[:9])
+    age = compute_window(stale)["funding_rate"]
+    assert not np.isnan(age[start + 958]) and np.isnan(age[start + 960 :]).all()
+
+
+def test_the_clock_is_read_at_the_close() -> None:
+    start = WHOLE.first_row
+    # 2024-03-10 was a Sunday; its last bar closes on Monday 00:00.
+    assert TABLE["minute_of_day_cos"][-1] == pytest.approx(1.0)
+    assert TABLE["day_of_week_sin"][-1] == pytest.approx(0.0, abs=1e-12)
+    assert TABLE["minute_of_day_sin"][start + 359] == pytest.approx(1.0)

@@ -1,0 +1,177 @@
+"""The boosters: the same bits every time, no look ahead, and an edge found where one is planted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from huracan_assets.errors import ContractError
+from huracan_assets.learning.lightgbm_model import (
+    WalkForwardModels,
+    lightgbm_parameters,
+    predict,
+    sample_weights,
+    train_walk_forward,
+)
+from huracan_assets.learning.training_set import TrainingSet
+from huracan_assets.learning.walk_forward import Fold, walk_forward_folds
+from huracan_assets.settings import LightGBMSettings
+
+ORIGIN = np.datetime64("2025-01-01", "us")
+MINUTE = np.timedelta64(1, "m")
+SETTINGS = LightGBMSettings(
+    rounds=20, learning_rate=0.1, num_leaves=7, min_data_in_leaf=20, feature_fraction=0.7,
+    bagging_fraction=0.8, lambda_l2=1.0, max_bin=63, recency_half_life_days=30,
+)  # fmt: skip
+
+
+def planted(n: int = 1600, features: int = 6, edge: float = 4.0, seed: int = 3) -> TrainingSet:
+    """Feature 0 moves the next return; the others are noise."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, features)).astype(np.float32)
+    x[rng.random(x.shape) < 0.02] = np.nan
+    move = edge * np.nan_to_num(x[:, 0]) + rng.normal(0, 10, n)
+    gross = np.column_stack([move, -move])
+    as_of = ORIGIN + np.arange(1, n + 1) * 15 * MINUTE
+    return TrainingSet(
+        as_of=as_of,
+        label_end=as_of + 120 * MINUTE,
+        features=x,
+        names=tuple(f"x{k}" for k in range(features)),
+        net_bps=gross - 1.0,
+        gross_bps=gross,
+        cost_bps=np.ones((n, 2)),
+        uniqueness=rng.uniform(0.1, 1.0, n),
+    )
+
+
+def folds_of(ts: TrainingSet, count: int = 3) -> list[Fold]:
+    start = ts.as_of[len(ts) // 3]
+    return walk_forward_folds(ts.as_of, ts.label_end, start, ts.as_of[-1], count, timedelta(minutes=120))
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[TrainingSet, list[Fold], WalkForwardModels]:
+    ts = planted()
+    folds = folds_of(ts)
+    return ts, folds, train_walk_forward(ts, folds, SETTINGS, seed=11)
+
+
+def test_a_rerun_gives_the_same_bits(fitted: tuple[TrainingSet, list[Fold], WalkForwardModels]) -> None:
+    ts, folds, models = fitted
+    again = train_walk_forward(ts, folds, SETTINGS, seed=11)
+    assert again.fold_texts == models.fold_texts
+    assert again.final_texts == models.final_texts
+    np.testing.assert_array_equal(again.raw, models.raw)
+    other = train_walk_forward(ts, folds, SETTINGS, seed=12)
+    assert other.final_texts != models.final_texts
+
+
+def test_one_and_two_threads_grow_the_same_trees() -> None:
+    import lightgbm
+
+    ts = planted()
+    texts = []
+    for threads in (1, 2):
+        parameters = {**lightgbm_parameters(SETTINGS, 11), "num_threads": threads}
+        data = lightgbm.Dataset(ts.features, ts.won[:, 0], params=parameters)
+        text = lightgbm.train(parameters, data, num_boost_round=20).model_to_string()
+        texts.append(text.replace(f"[num_threads: {threads}]", ""))
+    assert texts[0] == texts[1]
+
+
+def test_the_short_model_is_the_one_a_data_set_of_its_own_gives(
+    fitted: tuple[TrainingSet, list[Fold], WalkForwardModels],
+) -> None:
+    import lightgbm
+
+    ts, _, models = fitted
+    parameters = lightgbm_parameters(SETTINGS, 11)
+    weights = sample_weights(ts, np.arange(len(ts)), SETTINGS.recency_half_life_days)
+    data = lightgbm.Dataset(
+        ts.features, ts.won[:, 1], weight=weights, feature_name=list(ts.names), params=parameters
+    )
+    assert lightgbm.train(parameters, data, SETTINGS.rounds).model_to_string() == models.final_texts[1]
+
+
+def test_predictions_cover_the_test_rows_alone_and_the_texts_reproduce_them(
+    fitted: tuple[TrainingSet, list[Fold], WalkForwardModels],
+) -> None:
+    ts, folds, models = fitted
+    tested = np.concatenate([fold.test for fold in folds])
+    assert np.isfinite(models.raw[tested]).all()
+    assert np.isnan(np.delete(models.raw, tested, axis=0)).all()
+    for fold, texts in zip(folds, models.fold_texts, strict=True):
+        np.testing.assert_array_equal(predict(texts, ts.features[fold.test]), models.raw[fold.test])
+
+
+def test_what_comes_after_a_fold_begins_leaves_its_models_untouched(
+    fitted: tuple[TrainingSet, list[Fold], WalkForwardModels],
+) -> None:
+    ts, folds, models = fitted
+    rng = np.random.default_rng(0)
+    future = ts.label_end > folds[1].test_start
+    features, net = ts.features.copy(), ts.net_bps.copy()
+    features[future] = rng.normal(100, 50, features[future].shape)
+    net[future] = -net[future]
+    changed = train_walk_forward(replace(ts, features=features, net_bps=net), folds, SETTINGS, seed=11)
+    assert changed.fold_texts[:2] == models.fold_texts[:2]
+    assert changed.fold_texts[2] != models.fold_texts[2]
+
+
+def test_a_planted_edge_is_found_and_named(
+    fitted: tuple[TrainingSet, list[Fold], WalkForwardModels],
+) -> None:
+    from sklearn.metrics import roc_auc_score
+
+    ts, folds, models = fitted
+    tested = np.concatenate([fold.test for fold in folds])
+    for side in range(2):
+        assert roc_auc_score(ts.won[tested, side], models.raw[tested, side]) > 0.57
+    assert models.importance.argmax() == 0
+    assert models.importance.sum() == pytest.approx(1.0)
+
+
+def test_without_an_edge_the_scores_rank_nothing() -> None:
+    from sklearn.metrics import roc_auc_score
+
+    ts = planted(edge=0.0, seed=8)
+    folds = folds_of(ts)
+    models = train_walk_forward(ts, folds, SETTINGS, seed=11)
+    tested = np.concatenate([fold.test for fold in folds])
+    for side in range(2):
+        assert abs(roc_auc_score(ts.won[tested, side], models.raw[tested, side]) - 0.5) < 0.06
+
+
+def test_weights_are_uniqueness_times_recency_with_mean_one() -> None:
+    ts = planted(200)
+    rows = np.arange(10, 150)
+    weights = sample_weights(ts, rows, half_life_days=0.5)
+    assert weights.mean() == pytest.approx(1.0)
+    # 48 bars of 15 minutes are half a day.
+    ratio = (weights[48] / ts.uniqueness[58]) / (weights[0] / ts.uniqueness[10])
+    assert ratio == pytest.approx(2.0)
+
+
+def test_progress_counts_every_fit() -> None:
+    ts = planted(600)
+    folds = folds_of(ts, 2)
+    seen: list[tuple[int, int]] = []
+    train_walk_forward(
+        ts,
+        folds,
+        SETTINGS.model_copy(update={"rounds": 2}),
+        1,
+        lambda done, total: seen.append((done, total)),
+    )
+    assert seen == [(2, 6), (4, 6), (6, 6)]
+
+
+def test_an_infinite_feature_is_refused() -> None:
+    ts = planted(600)
+    ts.features[5, 2] = np.inf
+    with pytest.raises(ContractError, match="infinite"):
+        train_walk_forward(ts, folds_of(ts), SETTINGS, seed=1)

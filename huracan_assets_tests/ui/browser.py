@@ -1,0 +1,120 @@
+"""A person's view of Dagster's UI: a web server of our own on loopback and Debian's Chromium before it.
+
+Chromium comes from the system (`.ci/run` installs it); where it is absent the tests skip and say so.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from huracan_assets.resources.processes import dagster_webserver, start, stop
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CHROMIUM = Path(os.environ.get("HURACAN_CHROMIUM", "/usr/bin/chromium"))
+VIEWPORT_PX = (1500, 1100)
+TIMEOUT_MS = 30_000
+
+# The first four suit a container; the others keep Chromium from calling home.
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def why_no_browser() -> str | None:
+    """The reason for which browser tests cannot run here, None where they can."""
+    if CHROMIUM.exists():
+        return None
+    return f"no Chromium at {CHROMIUM}: install Debian's package chromium, or set HURACAN_CHROMIUM"
+
+
+@contextmanager
+def browser() -> Iterator[Page]:
+    """A page of a fresh headless Chromium with an empty profile."""
+    from playwright.sync_api import sync_playwright
+
+    width, height = VIEWPORT_PX
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(CHROMIUM_FLAGS))
+        try:
+            page = chromium.new_page(viewport={"width": width, "height": height})
+            page.set_default_timeout(TIMEOUT_MS)
+            yield page
+        finally:
+            chromium.close()
+
+
+@contextmanager
+def webserver(home: Path, env: Mapping[str, str]) -> Iterator[str]:
+    """Dagster's web server on a free loopback port, with the project's workspace; its URL, once it answers.
+
+    Args:
+        home: `HURACAN_HOME` of the server; its log and pid stand in a temporary folder beside it.
+        env: set on top of this process's environment; `DAGSTER_HOME` among it.
+
+    Raises:
+        ServiceError: it does not start; the message carries its log.
+    """
+    port = {"HURACAN_DAGSTER_PORT": str(_free_port())}
+    with tempfile.TemporaryDirectory(prefix="huracan-webserver-") as folder:
+        running = start(Path(folder), {"HURACAN_HOME": str(home), **env, **port}, dagster_webserver(port))
+        assert running.url is not None
+        try:
+            yield running.url
+        finally:
+            stop(Path(folder), running.name)
+
+
+def open_asset(page: Page, url: str, asset: str, partition: str | None = None) -> None:
+    """Open the page of an asset and wait for its metadata.
+
+    Args:
+        asset: key, `/` between its parts.
+        partition: the page of one partition, e.g. `2026-01-02|BTC-USDT`; None for the latest materialization.
+    """
+    view = {"view": "overview"} if partition is None else {"view": "partitions", "partition": partition}
+    page.goto(f"{url}/assets/{quote(asset)}?{urlencode(view)}")
+    page.get_by_text("Metadata", exact=True).first.wait_for()
+
+
+def open_plot(page: Page, label: str) -> bytes:
+    """Click "[Show Markdown]" in the metadata row `label` and return the PNG that the dialog shows.
+
+    Raises:
+        AssertionError: the dialog holds no picture, or one that the browser could not draw.
+    """
+    row = page.locator("tr").filter(has=page.get_by_text(label, exact=True)).first
+    row.get_by_text("[Show Markdown]").click()
+    picture = page.locator("[role=dialog] img, .dagster-dialog img").first
+    picture.wait_for()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    source = picture.get_attribute("src") or ""
+    return base64.b64decode(source.partition("base64,")[2])
+
+
+def close_dialog(page: Page) -> None:
+    """Close the dialog that `open_plot` opened."""
+    page.get_by_role("button", name="Close").click()
+    page.locator(".dagster-dialog").wait_for(state="detached")
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
