@@ -20,7 +20,7 @@ from huracan_assets.settings import settings
 NIGHT = "huracan/night"
 SYMBOL = "huracan/symbol"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-CLOSED = ("handoff_bundle", "walk_forward_report")
+CLOSED = ("handoff_bundle", "gate_verdict", "walk_forward_report")
 
 market_selection = dg.AssetSelection.assets(candles, funding_rates)
 
@@ -52,7 +52,7 @@ def market_request(day: date) -> dg.RunRequest:
 
     The range tags make it one run; a schedule built from the partitioned job would start one run a symbol.
     """
-    names = settings().market.symbol_names()
+    names = settings().market.listed(day)
     return dg.RunRequest(
         run_key=f"market {day}",
         job_name="market",
@@ -82,7 +82,10 @@ def close_request(day: date) -> dg.RunRequest:
 @dg.op(out=dg.Out(dg.Nothing), config_schema={"day": dg.Field(str, is_required=False)})
 def close_night(context: dg.OpExecutionContext) -> None:
     """Gather the night and record it; a night with a symbol that failed or never ran ends red, and names it."""
-    day = date.fromisoformat(context.op_config.get("day") or context.run.tags[NIGHT])
+    named = context.op_config.get("day") or context.run.tags.get(NIGHT)
+    if named is None:
+        raise dg.Failure(f"close which night? Set the config's day, or the run's tag {NIGHT}", allow_retries=False)
+    day = date.fromisoformat(named)
     symbols = settings().market.listed(day)
     runs = symbol_runs(context.instance, day)
     lake = Lake.open()
@@ -111,12 +114,14 @@ def close() -> None:
 
 
 def symbol_runs(instance: dg.DagsterInstance, day: date) -> dict[str, SymbolRun]:
-    """How the newest run of each symbol of a night ended; runs still under way are not listed."""
+    """How the newest run of each symbol of a night ended; a symbol whose newest run is under way is not listed."""
     ended: dict[str, SymbolRun] = {}
+    seen: set[str] = set()
     for run in instance.get_runs(dg.RunsFilter(job_name="brains", tags={NIGHT: day.isoformat()})):  # newest first
         symbol = run.tags[SYMBOL]
-        if symbol not in ended and run.is_finished:
+        if symbol not in seen and run.is_finished:
             ended[symbol] = SymbolRun(run.is_success, None if run.is_success else _error(instance, run))
+        seen.add(symbol)
     return ended
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from datetime import date
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -79,6 +80,10 @@ class MarketSettings(Section):
             raise ValueError("market.symbols names a symbol twice")
         if self.benchmark not in names:
             raise ValueError(f"market.benchmark {self.benchmark} is not one of market.symbols")
+        ends = [listing.delisted or date.max for listing in self.symbols]
+        if ends != sorted(ends, reverse=True):
+            # A night fetches the symbols of its day as one range, so they must be the first of the list on any day.
+            raise ValueError("market.symbols: retired symbols stand last, the longest retired at the end")
         if self.source == "archive" and self.archive is None:
             raise ValueError("market.source is archive: set HURACAN_MARKET__ARCHIVE to the archive's folder")
         return self
@@ -97,6 +102,7 @@ class GuardSettings(Section):
 
     max_stale_minutes: int = Field(ge=1, description="identical traded bars in a row before a feed counts as stuck")
     max_return_sigmas: float = Field(gt=0, description="a one-minute return beyond this many robust sigmas is a spike")
+    max_seam_bps: float = Field(gt=0, description="a bar that opens farther from the close before is a splice")
     drift_current_days: int = Field(ge=1, description="the newest days, compared with the days before them")
     drift_bins: int = Field(ge=2)
     drift_bootstrap_draws: int = Field(ge=100)
@@ -137,6 +143,7 @@ class LightGBMSettings(Section):
     lambda_l2: float = Field(ge=0)
     max_bin: int = Field(ge=3)
     recency_half_life_days: float = Field(gt=0)
+    evidence_prior: float = Field(ge=0, description="squared t at which half of a feature's split gain counts")
 
 
 class PPOSettings(Section):
@@ -282,11 +289,33 @@ def read_settings(profile: str | None = None, overrides: dict[str, Any] | None =
     for file in (CONFIG_FOLDER / "base.yaml", CONFIG_FOLDER / f"{name}.yaml"):
         if not file.is_file():
             raise SettingsError(f"settings file {file} does not exist: name a profile of {CONFIG_FOLDER}")
-        tree = deep_merge(tree, yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+        tree = deep_merge(tree, _read_yaml(file))
+    misspelt = [variable for variable in os.environ if _is_misspelt(variable)]
+    if misspelt:
+        raise SettingsError(f"{', '.join(sorted(misspelt))}: no such setting; {CONFIG_FOLDER / 'base.yaml'} lists them all")
     try:
         return Settings(**deep_merge(tree, overrides or {}))
     except ValidationError as error:
         raise SettingsError(f"profile {name} and the HURACAN_ variables do not make valid settings:\n{error}") from error
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"settings file {file} is not YAML: {error}") from error
+    if not isinstance(tree, dict):
+        raise SettingsError(f"settings file {file} is not a tree of settings: start it with a section, as base.yaml does")
+    return tree
+
+
+def _is_misspelt(variable: str) -> bool:
+    """Whether a variable was meant as a setting and is none; pydantic sees only those whose first level it knows."""
+    if not variable.startswith("HURACAN_"):
+        return False
+    first, *below = variable.removeprefix("HURACAN_").lower().split("__")
+    known = Settings.model_fields
+    return first not in known and bool(below or get_close_matches(first, known, cutoff=0.85))
 
 
 @cache

@@ -110,7 +110,16 @@ def evidence_of(
     raw: Floats,
     agent_vote: Floats,
 ) -> Evidence:
-    """Everything the policy looks at, from the answers of the models and of the rooms before."""
+    """Everything the policy looks at, from the answers of the models and of the rooms before.
+
+    Raises:
+        ContractError: regimes, signals or memories are not of the same bars.
+    """
+    spoken = signals["as_of"].unique(maintain_order=True)
+    remembered = bars["as_of"] if recalled is None else recalled["as_of"]
+    for what, as_of in (("regimes", regimes["as_of"]), ("signals", spoken), ("recalled", remembered)):
+        if not as_of.equals(bars["as_of"]):
+            raise ContractError(f"{what} and bars differ in as_of: make them of these very bars")
     similar = np.full((bars.height, 2), np.nan)
     votes = np.zeros((bars.height, len(SOURCES)))
     votes[:, SOURCES.index("rl_agent")] = agent_vote

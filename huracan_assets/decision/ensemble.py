@@ -40,10 +40,13 @@ def tally(votes: Floats, weights: Mapping[str, float]) -> Ballot:
         |sum of weighted votes| over the sum of their sizes, 1 where all pull one way.
     """
     cast = np.nan_to_num(votes)
-    weight = np.array([weights[source] for source in SOURCES])
-    pull = cast @ weight
-    size = np.abs(cast) @ weight
-    voting = (cast != 0.0) @ weight
+    pull, size, voting = np.zeros((3, len(cast)))
+    # Source by source: a matrix product sums in an order that depends on how many bars there are.
+    for column, source in enumerate(SOURCES):
+        vote = cast[:, column]
+        pull += weights[source] * vote
+        size += weights[source] * np.abs(vote)
+        voting += weights[source] * (vote != 0.0)
     score = np.divide(pull, voting, out=np.zeros_like(pull), where=voting > 0)
     agreement = np.divide(np.abs(pull), size, out=np.zeros_like(pull), where=size > 0)
     return Ballot(np.sign(score).astype(np.int8), score, agreement)

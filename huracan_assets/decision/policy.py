@@ -39,13 +39,13 @@ class Line(BaseModel):
         """
         total = weights.sum()
         centre, mean = float(weights @ raw / total), float(weights @ net_bps / total)
-        spread = weights @ (raw - centre) ** 2
+        spread = float(weights @ (raw - centre) ** 2)
         if spread <= 0.0:
             return cls(centre=centre, intercept=mean, slope=0.0)
         slope = float(weights @ ((raw - centre) * (net_bps - mean)) / spread)
         residual = net_bps - mean - slope * (raw - centre)
         variance = float(weights @ residual**2 / total) / spread
-        shrunk = slope * max(0.0, 1.0 - variance / slope**2) if slope > 0.0 else 0.0
+        shrunk = max(0.0, slope - variance / slope) if slope > 0.0 else 0.0
         return cls(centre=centre, intercept=mean, slope=shrunk)
 
     def __call__(self, raw: Floats) -> Floats:

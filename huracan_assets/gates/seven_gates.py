@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from huracan_assets.gates.verdict import GATES, Direction, GateVerdict, Line
 from huracan_assets.settings import GateSettings
 from huracan_assets.validation.permutation_report import PermutationReport
-from huracan_assets.validation.stress_report import StressReport
+from huracan_assets.validation.stress_report import StressReport, unknown_first
 from huracan_assets.validation.walk_forward_report import WalkForwardReport
 
 
@@ -21,6 +21,11 @@ class FeatureDrift(BaseModel):
     feature: str
     psi: float
     psi_null_99: float
+
+    @property
+    def over_null(self) -> float:
+        """PSI over its null's 99 %; a feature that never varies (a clock's) has a null of 0 and no drift."""
+        return self.psi / max(self.psi_null_99, 1e-9)
 
 
 class LiveEvidence(BaseModel):
@@ -157,12 +162,12 @@ def _leakage(evidence: Evidence) -> list[Line]:
 def _drift(critical: Sequence[FeatureDrift], bounds: GateSettings) -> list[Line]:
     if not critical:
         return [_line(6, "PSI, worst critical feature", None, "below", bounds.psi_max, None, "no critical feature")]
-    worst = max(critical, key=lambda item: item.psi)
-    unusual = max(critical, key=lambda item: item.psi / item.psi_null_99)
+    worst = max(critical, key=lambda item: unknown_first(item.psi))
+    unusual = max(critical, key=lambda item: unknown_first(item.over_null))
     return [
         _line(6, "PSI, worst critical feature", worst.psi, "below", bounds.psi_max, None,
               f"{worst.feature}, of {len(critical)} that carry {bounds.critical_gain_share:.0%} of the gain"),
-        _line(6, "PSI over its null's 99 %", unusual.psi / unusual.psi_null_99, "below", 1.0, None,
+        _line(6, "PSI over its null's 99 %", unusual.over_null, "below", 1.0, None,
               f"{unusual.feature} against its own block-bootstrap null"),
     ]  # fmt: skip
 

@@ -59,7 +59,7 @@ def night_report(
     Args:
         symbols: those of the night's universe.
         runs: the newest run of each symbol; one without a run is missing.
-        documents: for each symbol that has them, `handoff_bundle` and `walk_forward_report`.
+        documents: for each symbol whose run succeeded, `handoff_bundle`, `gate_verdict` and `walk_forward_report`.
     """
     return NightReport(day=day, symbols=tuple(_line(symbol, runs.get(symbol), documents.get(symbol, {})) for symbol in symbols))
 
@@ -73,7 +73,7 @@ def _line(symbol: str, run: SymbolRun | None, documents: Mapping[str, Mapping[st
     outcome: Outcome = "rejected"
     if handoff["handed_over"]:
         outcome = "handed over"
-    elif not handoff["reason"].startswith("the gates rejected it"):
+    elif documents["gate_verdict"]["approved"]:
         outcome = "approved, withheld"
     return SymbolNight(
         symbol=symbol, outcome=outcome, reason=handoff["reason"], trades=report["trades"], sharpe=report["sharpe"]

@@ -193,7 +193,7 @@ def _bar_market(version: FeatureVersion, bars: pl.DataFrame, room_: Classroom) -
     simulation, position = settings().simulation, settings().decision.position_gbp
     used = bars.filter(pl.col("as_of").is_in(pl.Series(room_.ts.as_of).dt.replace_time_zone("UTC").implode()))
     costs = trade_conditions(grid, used, Costs.of(simulation), simulation, position).taker_bps
-    return fill_returns(grid, room_.ts.as_of, simulation.latency_minutes), costs
+    return fill_returns(grid, room_.ts.as_of, simulation.latency_minutes, settings().decision_minutes), costs
 
 
 def _log_progress(context: dg.AssetExecutionContext) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -34,8 +34,8 @@ class Classroom:
 
     def known_before(self, fold: Fold) -> NDArray[np.int64]:
         """Rows of earlier folds whose outcome was known, an embargo ago, when `fold` begins."""
-        earlier = np.concatenate([before.test for before in self.folds[: fold.index]])
-        return np.intersect1d(earlier, fold.train)
+        earlier = [before.test for before in self.folds[: fold.index]]
+        return np.intersect1d(np.concatenate([np.empty(0, np.int64), *earlier]), fold.train)
 
     def out_of_sample(self) -> NDArray[np.int64]:
         """Rows of all folds, in order."""
@@ -59,20 +59,22 @@ def classroom(
     return Classroom(ts, folds)
 
 
-def _instant(moment: object) -> np.datetime64:
-    return np.datetime64(str(moment)[:19], "us")
+def _instant(moment: datetime) -> np.datetime64:
+    return np.datetime64(moment.replace(tzinfo=None), "us")
 
 
-def fill_returns(grid: MinuteGrid, as_of: NDArray[np.datetime64], latency_minutes: int) -> Floats:
+def fill_returns(
+    grid: MinuteGrid, as_of: NDArray[np.datetime64], latency_minutes: int, decision_minutes: int
+) -> Floats:
     """Log return in bps from the fill of each bar to the fill of the next, (n,); NaN at a gap and at the last bar.
 
-    A fill is the open of the minute that begins `latency_minutes` after the decision.
+    A fill is the open of the minute that begins `latency_minutes` after the decision. Bars that are not
+    `decision_minutes` apart have a gap between them.
     """
     rows = minute_rows(grid, as_of) + latency_minutes
     inside = (rows >= 0) & (rows < len(grid))
     price = np.full(len(as_of), np.nan)
     price[inside] = grid.open[rows[inside]]
-    step = np.diff(rows, append=rows[-1:])
-    regular = step == np.median(step[:-1]) if len(step) > 1 else np.zeros(len(step), bool)
+    regular = np.diff(rows, append=rows[-1:]) == decision_minutes
     following = np.append(price[1:], np.nan)
     return np.where(regular, np.log(following / price) * 1e4, np.nan)

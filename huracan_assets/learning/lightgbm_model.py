@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huracan_assets.errors import ContractError
+from huracan_assets.learning.feature_evidence import day_t_statistics, gain_multipliers
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold
 from huracan_assets.settings import LightGBMSettings
@@ -122,23 +123,48 @@ def predict(model_texts: Texts, features: NDArray[np.float32]) -> Floats:
 def _fit_pair(
     ts: TrainingSet, rows: NDArray[np.int64], settings: LightGBMSettings, seed: int
 ) -> tuple[Booster, Booster]:
-    """One binned data set serves both sides: only the label differs."""
+    """Each side has its own evidence for the features, so its own data set."""
+    won = ts.won[rows].astype(np.float64)
+    weights = sample_weights(ts, rows, settings.recency_half_life_days)
+    pooled = float(np.average(won, axis=0, weights=weights).mean())
+    long, short = (_fit(ts, rows, won[:, side], pooled, settings, seed) for side in range(2))
+    return long, short
+
+
+def balanced(weights: Floats, label: Floats, rate: float) -> Floats:
+    """`weights` with winners and losers rescaled so that their weighted win rate is `rate`; their sum stays.
+
+    A side's win rate over the window is the window's trend, and a past trend is no knowledge of the next day: both
+    sides start from their common rate. A label that never varies is left alone.
+    """
+    won = float(weights @ label / weights.sum())
+    if not 0.0 < won < 1.0:
+        return weights
+    return weights * np.where(label > 0.0, rate / won, (1.0 - rate) / (1.0 - won))
+
+
+def _fit(
+    ts: TrainingSet,
+    rows: NDArray[np.int64],
+    label: Floats,
+    pooled: float,
+    settings: LightGBMSettings,
+    seed: int,
+) -> Booster:
     import lightgbm
 
-    parameters = lightgbm_parameters(settings, seed)
-    won = ts.won[rows]
+    features = ts.features[rows]
+    _, day = np.unique((ts.as_of[rows] - np.timedelta64(1, "us")).astype("datetime64[D]"), return_inverse=True)
+    evidence = gain_multipliers(day_t_statistics(features, label, day), settings.evidence_prior)
+    parameters = lightgbm_parameters(settings, seed) | {"feature_contri": evidence.tolist()}
     data = lightgbm.Dataset(
-        ts.features[rows],
-        label=won[:, 0],
-        weight=sample_weights(ts, rows, settings.recency_half_life_days),
+        features,
+        label=label,
+        weight=balanced(sample_weights(ts, rows, settings.recency_half_life_days), label, pooled),
         feature_name=list(ts.names),
         params=parameters,
-        free_raw_data=False,
     )
-    long = lightgbm.train(parameters, data, num_boost_round=settings.rounds)
-    data.set_label(won[:, 1])
-    short = lightgbm.train(parameters, data, num_boost_round=settings.rounds)
-    return long, short
+    return lightgbm.train(parameters, data, num_boost_round=settings.rounds)
 
 
 def _texts(boosters: tuple[Booster, Booster]) -> Texts:

@@ -27,7 +27,7 @@ Row = Annotated[tuple[float, ...], Field(min_length=DIMENSIONS, max_length=DIMEN
 
 
 class Embedding(BaseModel):
-    """The map from features to a point. `scale` 0 leaves out a feature that was constant in the fitting slice."""
+    """The map from features to a point. `scale` 0 leaves out a feature that was constant when fitted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -41,10 +41,10 @@ def promotion(
     """
     if not approved:
         return Promotion(False, "The gates did not approve the challenger.")
+    if not len(challenger_daily):
+        return Promotion(False, "Nothing changes: the challenger has no daily returns to judge it by.")
     if not np.isfinite(challenger_daily).all():
-        raise ContractError(
-            "the challenger's daily returns are not finite: materialise shadow_ledger again"
-        )
+        raise ContractError("the challenger's daily returns are not finite: materialise shadow_ledger again")
     if champion_daily is None:
         return Promotion(True, "The gates approved the challenger, and there is no champion to beat.")
     if champion_daily.shape != challenger_daily.shape or not np.isfinite(champion_daily).all():
@@ -52,7 +52,7 @@ def promotion(
             f"{len(champion_daily)} days of the champion do not pair with {len(challenger_daily)} of the "
             "challenger, or are not finite: cut both to the same days"
         )
-    if p_value is None or not len(challenger_daily):
+    if p_value is None:
         return Promotion(False, "The champion stays: the paired test is missing, and missing evidence fails.")
     if not 0.0 <= p_value <= 1.0:
         raise ContractError(f"{p_value} is no p-value: run the paired block bootstrap again")

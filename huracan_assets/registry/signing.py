@@ -21,7 +21,7 @@ KEY_NAME = "handoff_ed25519"
 def signing_key(folder: Path | None = None) -> Ed25519PrivateKey:
     """The engine's key, made on first use: `<home>/keys/handoff_ed25519`, its public half beside it, `.pub`.
 
-    Two processes of a first night end with the same key: it is published by a hard link, which never replaces.
+    Two processes of a first night end with the same key: a hard link publishes it, which never replaces.
 
     Args:
         folder: in place of `<home>/keys`.
@@ -35,7 +35,7 @@ def signing_key(folder: Path | None = None) -> Ed25519PrivateKey:
         _create(path)
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise StorageError(
-            f"the signing key {path} may be read by others, who could sign bundles: remove it and its .pub, and "
+            f"the signing key {path} may be read by others, who could sign: remove it and its .pub, and "
             "give the new public key to the execution side; chmod 600 only if nobody saw it"
         )
     key = _read(path)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from huracan_assets.errors import SettingsError
+
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -29,9 +31,16 @@ class ComputeBudget:
 
     @classmethod
     def of_machine(cls) -> ComputeBudget:
-        """The cores this process may use; `HURACAN_CONCURRENT_RUNS` of them at work unless unset: all."""
+        """The cores this process may use, and `HURACAN_CONCURRENT_RUNS` runs side by side, else one a core.
+
+        Raises:
+            SettingsError: the variable is no number of runs.
+        """
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return cls(cores, int(os.environ.get("HURACAN_CONCURRENT_RUNS", cores)))
+        wanted = os.environ.get("HURACAN_CONCURRENT_RUNS", str(cores))
+        if not (wanted.isdecimal() and int(wanted) > 0):
+            raise SettingsError(f"HURACAN_CONCURRENT_RUNS is {wanted}: give a whole number of runs, 1 or more")
+        return cls(cores, int(wanted))
 
     @property
     def threads(self) -> int:

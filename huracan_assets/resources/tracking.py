@@ -143,7 +143,7 @@ class Tracking:
         return Trial(self, symbol, day, number, run.info.run_id, _url(run.info))
 
     def _new_trial(self, experiment: str, day: date, learner: str, trial_key: str) -> Run:
-        """Reserve the number, then make the run: a kill between the two leaves the number for the next trial."""
+        """Reserve the number, then make the run: a kill between leaves the number for the next trial."""
         last = int(self.client.get_experiment(experiment).tags.get(RESERVED, "0"))
         number = last if last and self._run_with(experiment, NUMBER, str(last)) is None else last + 1
         self.client.set_experiment_tag(experiment, RESERVED, str(number))

@@ -29,6 +29,8 @@ OUTCOME_COLUMNS = (
     "mae_bps",
 )
 TIME = pl.Datetime("us", "UTC")
+# An exit is known at the close of its minute: one at 24:00 belongs to the day that ends with it.
+INSTANT = timedelta(microseconds=1)
 LEDGER_SCHEMA: dict[str, Any] = {
     "symbol": pl.String,
     "as_of": TIME,
@@ -84,7 +86,8 @@ class Book:
         self.free_at = exit_at
         self.equity_bps += weighted_bps
         self.peak_bps = max(self.peak_bps, self.equity_bps)
-        self.day_bps[exit_at.date()] = self.day_bps.get(exit_at.date(), 0.0) + weighted_bps
+        day = (exit_at - INSTANT).date()
+        self.day_bps[day] = self.day_bps.get(day, 0.0) + weighted_bps
         if weighted_bps < 0.0:
             self.cool_until = exit_at + timedelta(minutes=self.limits.cool_down_minutes)
 
@@ -123,13 +126,13 @@ def trade(symbol: str, decisions: pl.DataFrame, outcomes: pl.DataFrame, limits: 
 
 
 def daily_returns(ledger: pl.DataFrame, first: date, last: date, position_gbp: float) -> pl.DataFrame:
-    """Net return of each UTC day by exit, days without a trade at 0.
+    """Net return of each UTC day by exit, days without a trade at 0; an exit at 24:00 is the ending day's.
 
     Returns:
         day, net_return: a fraction of `position_gbp`, one row a day from `first` to `last`.
     """
     days = pl.DataFrame({"day": pl.date_range(first, last, eager=True)})
-    booked = ledger.group_by(pl.col("exit_at").dt.date().alias("day")).agg(
+    booked = ledger.group_by((pl.col("exit_at") - INSTANT).dt.date().alias("day")).agg(
         (pl.col("pnl_gbp").sum() / position_gbp).alias("net_return")
     )
     return days.join(booked, on="day", how="left", maintain_order="left").with_columns(pl.col("net_return").fill_null(0.0))

@@ -7,6 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from huracan_assets.errors import ContractError
 from huracan_assets.validation.permutation import circular_shift_test
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -34,11 +35,20 @@ def permutation_report(
     """Test the ledger against all circular shifts of its own positions.
 
     Args:
-        as_of: the out-of-sample bars (n,), ascending; every trade's `as_of` is one of them.
+        as_of: the out-of-sample bars (n,), ascending.
         net_bps: (n, 2) outcomes of long and short at those bars.
+
+    Raises:
+        ContractError: a trade was decided at none of the bars, or they leave no shift.
     """
     positions = np.zeros(len(as_of))
-    rows = np.searchsorted(as_of, ledger["as_of"].to_numpy())
+    decided = ledger["as_of"].to_numpy().astype(as_of.dtype)
+    stray = ~np.isin(decided, as_of)
+    if stray.any():
+        raise ContractError(
+            f"the trade of {decided[stray][0]} was decided at no out-of-sample bar: materialise shadow_ledger again"
+        )
+    rows = np.searchsorted(as_of, decided)
     positions[rows] = (ledger["side"] * ledger["size_gbp"] / position_gbp).to_numpy()
     found = circular_shift_test(positions, net_bps, min_shift)
     counts, edges = np.histogram(found.null, bins=40)

@@ -58,7 +58,12 @@ class StressReport(BaseModel):
 
     def worst(self) -> StressResult | None:
         """The deepest drawdown of all; None unless all eight ran."""
-        return max(self.results, key=lambda result: result.drawdown) if self.is_complete() else None
+        return max(self.results, key=lambda result: unknown_first(result.drawdown)) if self.is_complete() else None
+
+
+def unknown_first(figure: float) -> tuple[bool, float]:
+    """A key by which the largest figure is the worst, and one that is no number worse than all."""
+    return bool(np.isnan(figure)), figure
 
 
 @dataclass(frozen=True)

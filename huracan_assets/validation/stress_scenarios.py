@@ -10,13 +10,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from huracan_assets.days import midnight
+from huracan_assets.days import MINUTE, midnight
 from huracan_assets.features.recipe import RECIPE
 from huracan_assets.shadow.replay import Stretch
 
 Floats = NDArray[np.float64]
 
 BLOCK_MINUTES = 720
+STUCK_MINUTES = 180
 NOISE_BPS = 2.0
 PRICES = ("open", "high", "low", "close")
 
@@ -145,20 +146,32 @@ def _gap(day: pl.DataFrame) -> pl.DataFrame:
 
 
 def _stale(day: pl.DataFrame) -> pl.DataFrame:
-    stuck = pl.concat([day[300:301]] * 180).with_columns(day["ts"][300:480], day["known_at"][300:480])
-    return pl.concat([day[:300], stuck, day[480:]])
+    traded = day[300:].filter(pl.col("volume") > 0)[:1]
+    begin = traded["ts"][0]
+    minutes = pl.DataFrame({"ts": [begin + MINUTE * ahead for ahead in range(STUCK_MINUTES)]}, {"ts": day.schema["ts"]})
+    stuck = minutes.join(traded.drop("ts", "known_at"), how="cross").with_columns(known_at=pl.col("ts") + MINUTE)
+    before, after = pl.col("ts") < begin, pl.col("ts") >= begin + MINUTE * STUCK_MINUTES
+    return pl.concat([day.filter(before), stuck.select(day.columns), day.filter(after)])
 
 
 def _spike(day: pl.DataFrame) -> pl.DataFrame:
-    hit = pl.col("ts") == day["ts"][700]
+    hit = pl.col("ts") == day["ts"][_joined_bar(day, 700)]
     return day.with_columns(pl.when(hit).then(pl.col("close") * 1.5).otherwise(pl.col("close")).alias("close")).with_columns(
         pl.max_horizontal("high", "close").alias("high")
     )
 
 
 def _revision(day: pl.DataFrame) -> pl.DataFrame:
-    late = pl.col("ts") >= midnight(day["ts"][0].date()) + timedelta(hours=12)
+    noon = int(day["ts"].search_sorted(midnight(day["ts"][0].date()) + timedelta(hours=12)))
+    late = pl.col("ts") >= day["ts"][_joined_bar(day, noon)]
     return day.with_columns(pl.when(late).then(pl.col(name) * 1.5).otherwise(pl.col(name)).alias(name) for name in PRICES)
+
+
+def _joined_bar(day: pl.DataFrame, place: int) -> int:
+    """The first bar from `place` on that has both its neighbours: beside a gap a move cannot be told from a jump."""
+    step = day["ts"].diff() == MINUTE
+    joined = (step & step.shift(-1)).fill_null(False)
+    return place + int(joined[place:].arg_max() or 0)
 
 
 ATTACKS: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {

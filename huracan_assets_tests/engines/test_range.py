@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 import pytest
 
@@ -12,14 +14,14 @@ HIGH = {**LOW, "mean_rev": 1.0, "price_position": 1.0}
 CALM = {"p_trend": 0.0, "p_range": 1.0, "p_panic": 0.0}
 
 
-def say(feature: dict[str, float | None], regime: dict[str, float] = CALM) -> tuple[int, float]:
+def say(feature: Mapping[str, float | None], regime: dict[str, float] = CALM) -> tuple[int, float]:
     signal = fade(pl.DataFrame([feature], schema=dict.fromkeys(NEEDS, pl.Float32())), pl.DataFrame([regime]))
     return int(signal.side[0]), float(signal.confidence[0])
 
 
 def test_extremes_are_faded() -> None:
-    assert say(LOW) == (1, pytest.approx(1.0))
-    assert say(HIGH) == (-1, pytest.approx(1.0))
+    assert say(LOW) == pytest.approx((1, 1.0))
+    assert say(HIGH) == pytest.approx((-1, 1.0))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 import pytest
 
@@ -12,15 +14,15 @@ UP = {"trend_str": 0.5, "ema_slope": 1.0, "momentum_slope": 3.0, "htf": 0.9, "ad
 CALM = {"p_trend": 1.0, "p_range": 0.0, "p_panic": 0.0}
 
 
-def say(feature: dict[str, float | None], regime: dict[str, float] = CALM) -> tuple[int, float]:
+def say(feature: Mapping[str, float | None], regime: dict[str, float] = CALM) -> tuple[int, float]:
     signal = trend(pl.DataFrame([feature], schema=dict.fromkeys(NEEDS, pl.Float32())), pl.DataFrame([regime]))
     return int(signal.side[0]), float(signal.confidence[0])
 
 
 def test_a_plain_trend_is_followed_with_full_confidence_either_way() -> None:
-    assert say(UP) == (1, pytest.approx(1.0))
+    assert say(UP) == pytest.approx((1, 1.0))
     down = {"trend_str": -0.5, "ema_slope": -1.0, "momentum_slope": -3.0, "htf": 0.1, "adx": 50.0}
-    assert say(down) == (-1, pytest.approx(1.0))
+    assert say(down) == pytest.approx((-1, 1.0))
 
 
 @pytest.mark.parametrize(

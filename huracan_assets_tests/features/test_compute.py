@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ COIN, BENCHMARK, FUNDING = candles(3), candles(99), funding()
 FEATURES = compute_features(DAY_OF_TEST, COIN, BENCHMARK, FUNDING)
 
 
-def poisoned(frame: pl.DataFrame, at: object, seed: int) -> pl.DataFrame:
+def poisoned(frame: pl.DataFrame, at: datetime, seed: int) -> pl.DataFrame:
     """The frame with every value that becomes known after `at` replaced; a third of these minutes removed."""
     rng = np.random.default_rng(seed)
     later = pl.col("known_at") > at

@@ -23,7 +23,7 @@ GAPPY = window(missing=0.02)
 GAPPY_TABLE = compute_window(GAPPY)
 G = WHOLE.grid
 RETURNS = np.diff(np.log(G.close), prepend=np.nan)
-ROWS = np.arange(WHOLE.first_row, len(G), 97)
+ROWS = list(range(WHOLE.first_row, len(G), 97))
 
 
 def last(x: Array, i: int, minutes: int) -> Array:
@@ -144,7 +144,8 @@ def vwap_distance(i: int) -> float:
 
 def volatility_ranks(i: int) -> Array:
     past = last(TABLE["realised_vol_60"], i, 1440)
-    return (past < past[-1]) + 0.5 * (past == past[-1])
+    below: Array = (past < past[-1]) + 0.5 * (past == past[-1])
+    return below
 
 
 @pytest.mark.parametrize("length", [7, 14])

@@ -16,6 +16,7 @@ from huracan_assets.days import days_between, midnight
 from huracan_assets.guards.data_quality import (
     QualityReport,
     find_gaps,
+    find_seams,
     find_spikes,
     longest_stale_run,
     quality,
@@ -224,3 +225,29 @@ def test_recorded_and_synthetic_days_raise_no_alarm_but_for_missing_minutes(
             report = of(candles, guards, day)
             assert not report.spikes, day
             assert report.stale_minutes < 5, day
+
+
+def test_a_spliced_history_is_a_seam_and_quarantined_while_a_crash_within_bars_is_not() -> None:
+    """Half a day revised by 50 % cannot pass, although no return of it is taken back."""
+    n = 1440
+    close = 100.0 * np.exp(np.cumsum(np.random.default_rng(5).normal(0.0, 5e-4, n)))
+    close[700:720] *= np.linspace(1.0, 0.7, 20)  # a crash, bar after bar
+    close[720:] *= 0.7
+    opened = np.concatenate([close[:1], close[:-1]])
+
+    def day(factor: float) -> pl.DataFrame:
+        revised = np.where(np.arange(n) >= 800, factor, 1.0)
+        ts = np.datetime64("2026-01-02", "us") + np.arange(n) * np.timedelta64(1, "m")
+        return pl.DataFrame(
+            {
+                "ts": ts,
+                "open": opened * revised,
+                "high": np.maximum(opened, close) * revised,
+                "low": np.minimum(opened, close) * revised,
+                "close": close * revised,
+                "volume": np.linspace(1.0, 2.0, n),
+            }
+        ).with_columns(pl.col("ts").dt.replace_time_zone("UTC"))
+
+    assert find_seams(day(1.0), 1000.0) == ()
+    assert [seam.at.hour * 60 + seam.at.minute for seam in find_seams(day(1.5), 1000.0)] == [800]

@@ -210,7 +210,7 @@ def test_the_report_lists_every_check_and_refuses_to_leave_one_out() -> None:
     report = leakage_report({**dict.fromkeys(CHECKS, ()), "fit_on_test": finding})
     document = report.as_document()
     assert not report.clean and document["clean"] is False
-    assert [check["check"] for check in document["checks"]] == list(CHECKS)  # type: ignore[index,attr-defined]
+    assert [check["check"] for check in document["checks"]] == list(CHECKS)  # type: ignore[attr-defined]
     assert leakage_report(dict.fromkeys(CHECKS, ())).clean
     with pytest.raises(ContractError, match="needs exactly the checks"):
         leakage_report({"fit_on_test": []})

@@ -10,6 +10,7 @@ import pytest
 
 from huracan_assets.errors import ContractError
 from huracan_assets.learning.lightgbm_model import (
+    balanced,
     WalkForwardModels,
     lightgbm_parameters,
     predict,
@@ -25,6 +26,7 @@ MINUTE = np.timedelta64(1, "m")
 SETTINGS = LightGBMSettings(
     rounds=20, learning_rate=0.1, num_leaves=7, min_data_in_leaf=20, feature_fraction=0.7,
     bagging_fraction=0.8, lambda_l2=1.0, max_bin=63, recency_half_life_days=30,
+    evidence_prior=200.0,
 )  # fmt: skip
 
 
@@ -81,20 +83,6 @@ def test_one_and_two_threads_grow_the_same_trees() -> None:
         text = lightgbm.train(parameters, data, num_boost_round=20).model_to_string()
         texts.append(text.replace(f"[num_threads: {threads}]", ""))
     assert texts[0] == texts[1]
-
-
-def test_the_short_model_is_the_one_a_data_set_of_its_own_gives(
-    fitted: tuple[TrainingSet, list[Fold], WalkForwardModels],
-) -> None:
-    import lightgbm
-
-    ts, _, models = fitted
-    parameters = lightgbm_parameters(SETTINGS, 11)
-    weights = sample_weights(ts, np.arange(len(ts)), SETTINGS.recency_half_life_days)
-    data = lightgbm.Dataset(
-        ts.features, ts.won[:, 1], weight=weights, feature_name=list(ts.names), params=parameters
-    )
-    assert lightgbm.train(parameters, data, SETTINGS.rounds).model_to_string() == models.final_texts[1]
 
 
 def test_predictions_cover_the_test_rows_alone_and_the_texts_reproduce_them(
@@ -175,3 +163,14 @@ def test_an_infinite_feature_is_refused() -> None:
     ts.features[5, 2] = np.inf
     with pytest.raises(ContractError, match="infinite"):
         train_walk_forward(ts, folds_of(ts), SETTINGS, seed=1)
+
+
+def test_balancing_gives_both_sides_one_win_rate_and_keeps_the_weight() -> None:
+    """A trend of the window is no knowledge: neither side may start ahead of the other."""
+    rng = np.random.default_rng(4)
+    weights, label = rng.random(500) + 0.1, (rng.random(500) < 0.3).astype(np.float64)
+    rescaled = balanced(weights, label, 0.45)
+    np.testing.assert_allclose(rescaled.sum(), weights.sum(), rtol=1e-12)
+    np.testing.assert_allclose(rescaled @ label / rescaled.sum(), 0.45, rtol=1e-12)
+    always = np.ones(500)
+    np.testing.assert_array_equal(balanced(weights, always, 0.45), weights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -15,7 +16,8 @@ from huracan_assets.regimes.regimes import EVIDENCE_NEEDED, REGIMES, classify, s
 
 QUIET = {
     "trend_str": 0.05, "efficiency_ratio": 0.01, "adx": 15.0, "htf": 0.5, "mean_rev": 0.1,
-    "variance_ratio": 0.5, "compression": 0.8, "vol_ratio": 0.7, "vol_regime": 0.2, "drawdown_speed": 0.3, "vol_acceleration": 0.8,
+    "variance_ratio": 0.5, "compression": 0.8, "vol_ratio": 0.7, "vol_regime": 0.2,
+    "drawdown_speed": 0.3, "vol_acceleration": 0.8,
 }  # fmt: skip
 TRENDING = {
     **QUIET, "trend_str": -0.5, "efficiency_ratio": 0.3, "adx": 55.0, "htf": 0.05, "mean_rev": -0.9,
@@ -27,7 +29,7 @@ CRASHING = {
 }  # fmt: skip
 
 
-def bars(*rows: dict[str, float | None]) -> pl.DataFrame:
+def bars(*rows: Mapping[str, float | None]) -> pl.DataFrame:
     start = datetime(2024, 1, 1, tzinfo=UTC)
     as_of = pl.Series(
         "as_of", [start + timedelta(minutes=15 * i) for i in range(len(rows))], pl.Datetime("us", "UTC")

@@ -34,6 +34,7 @@ def test_without_common_days_the_champion_stays() -> None:
     nothing = np.array([])
     assert not promotion(True, nothing, nothing, None).promote
     assert not promotion(True, nothing, nothing, 0.0).promote
+    assert not promotion(True, nothing, None, None).promote
 
 
 def test_the_reason_names_the_figures() -> None:

@@ -99,7 +99,7 @@ def test_outside_git_and_under_an_ignored_folder_the_source_speaks(package: Path
         (folder / "one.py").write_text("x = 1\n")
         (folder / "two.py").write_text("y = 2\n")
         state = collect_code_state(folder)
-        assert state.commit is state.dirty is state.uncommitted_sha256 is None
+        assert (state.commit, state.dirty, state.uncommitted_sha256) == (None, None, None)
         assert state.source_sha256 == collect_code_state(package).source_sha256
     (elsewhere / "one.py").write_text("x = 2\n")
     assert collect_code_state(elsewhere).source_sha256 != collect_code_state(package).source_sha256

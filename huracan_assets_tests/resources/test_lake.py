@@ -197,7 +197,7 @@ def test_a_file_of_somebody_else_is_not_what_was_written(lake: Lake) -> None:
 def test_a_damaged_document_is_named(lake: Lake) -> None:
     lake.write_document("verdict", SYMBOL, DAY, {"a": 1})
     Path(str(lake.path("verdict", SYMBOL, DAY, "json"))).write_text('{"a":')
-    with pytest.raises(StorageError, match="verdict/BTC-USDT/2026-06-01.json is damaged"):
+    with pytest.raises(StorageError, match=r"verdict/BTC-USDT/2026-06-01\.json is damaged"):
         lake.read_document("verdict", SYMBOL, DAY)
 
 

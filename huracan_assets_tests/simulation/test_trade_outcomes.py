@@ -89,7 +89,7 @@ def test_the_frame_has_its_schema_and_both_sides_of_every_bar(
     assert frame.null_count().sum_horizontal().item() == 0
     # 4 hours of history first, a horizon of future last.
     assert frame["as_of"].min() == START + timedelta(hours=4, minutes=15)
-    assert frame["as_of"].max() == START + timedelta(days=3, hours=-2)
+    assert frame["as_of"].max() == START + timedelta(days=3, hours=-2, minutes=-15)
 
 
 def test_the_accounts_of_every_trade_add_up(market: tuple[MinuteGrid, pl.DataFrame]) -> None:
@@ -141,8 +141,8 @@ def test_entry_and_conditions_of_one_bar_are_the_hand_computed_ones() -> None:
     assert known.half_spread_bps[index] == 2.0
     assert known.half_spread_bps[index - 1] == 0.5
     trade = outcomes(grid, bars).filter(pl.col("as_of") == as_of).row(0, named=True)
-    assert trade["entry_at"] == as_of
-    assert trade["entry_price"] == frame["open"][row + 1]
+    assert trade["entry_at"] == as_of + timedelta(minutes=1)
+    assert trade["entry_price"] == frame["open"][row + 2]
     taker = 5.0 + 2.0 + impact
     ratio = trade["exit_price"] / trade["entry_price"]
     leaving = 2.0 if trade["exit_reason"] == "take_profit" else taker
@@ -161,7 +161,7 @@ def test_latency_moves_the_entry_by_whole_minutes() -> None:
     grid, bars = grid_of(candles(2 * 1440), 2), bars_of(2)
     slow = SIMULATION.model_copy(update={"latency_minutes": 3})
     frame = trade_outcomes(grid, bars, None, COSTS, slow, 1000.0)
-    assert ((frame["entry_at"] - frame["as_of"]) == timedelta(minutes=2)).all()
+    assert ((frame["entry_at"] - frame["as_of"]) == timedelta(minutes=3)).all()
 
 
 def test_conditions_never_see_a_minute_after_the_decision(market: tuple[MinuteGrid, pl.DataFrame]) -> None:

@@ -1,0 +1,324 @@
+"""`huracan`: the operator's command line. Commands are thin; what they need loads when they run.
+
+An error of the engine is one sentence and exit code 1, never a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from huracan_assets.errors import HuracanError, MarketError, SettingsError
+
+if TYPE_CHECKING:
+    from huracan_assets.gates.verdict import GateVerdict
+    from huracan_assets.resources.processes import Running
+
+DEMO_DAY, DEMO_SYMBOL = date(2025, 6, 30), "BTC-USDT"
+NIGHTS_SHOWN = 7
+NIGHT_COLUMNS = ("night", "market", "brains", "close", "outcome", "no verdict")
+VERDICT_COLUMNS = ("gate", "figure", "value", "must be", "bound", "result")
+
+NEXT = """\
+What next
+  the web UI, this run in it asset by asset
+      make up
+  another symbol-day
+      huracan run 2025-06-29 ETH-USDT
+  the same market with an edge planted in it, for the gates to find
+      HURACAN_HOME=.huracan-edge HURACAN_MARKET__SYNTHETIC__EDGE=0.3 huracan demo
+  candles from a folder of Parquet, CSV or ZIP files
+      HURACAN_HOME=.huracan-archive HURACAN_MARKET__SOURCE=archive HURACAN_MARKET__ARCHIVE=FOLDER \\
+        huracan run DAY SYMBOL
+  candles from a real exchange, through its public endpoints
+      HURACAN_HOME=.huracan-live HURACAN_MARKET__SOURCE=ccxt huracan run DAY SYMBOL
+A home keeps the candles it has: each market wants a HURACAN_HOME of its own."""
+
+
+class Commands(TyperGroup):
+    """Says an error of the engine in its own words."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except HuracanError as error:
+            _say(f"huracan: {error}", Console(stderr=True, style="red", highlight=False, soft_wrap=True))
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Trains, judges and hands over the Baseline Brains, every night.",
+)
+bundle = typer.Typer(no_args_is_help=True, help="Hand-off bundles.")
+app.add_typer(bundle, name="bundle")
+
+DayArgument = Annotated[str, typer.Argument(metavar="DAY", help="UTC day, e.g. 2025-06-30")]
+SymbolArgument = Annotated[str, typer.Argument(metavar="SYMBOL", help="e.g. BTC-USDT")]
+
+
+@app.command()
+def demo() -> None:
+    """A finished nightly symbol-day on the embedded default, from candles to the verdict of the gates."""
+    _run(DEMO_DAY, DEMO_SYMBOL)
+    _say(f"\n{NEXT}")
+
+
+@app.command()
+def run(day: DayArgument, symbol: SymbolArgument) -> None:
+    """Materialize a symbol-day, from candles to hand-off, and show its verdict."""
+    _run(*_symbol_day(day, symbol))
+
+
+@app.command()
+def verdict(day: DayArgument, symbol: SymbolArgument) -> None:
+    """The verdict of a symbol-day that has run."""
+    _show_verdict(*_symbol_day(day, symbol))
+
+
+@app.command()
+def night(day: DayArgument) -> None:
+    """Start the night of a day by hand, all symbols, as the schedule does; needs `huracan up`."""
+    from huracan_assets.resources import processes
+    from huracan_assets.settings import home, settings
+
+    wanted = _ended_day(day)
+    services = {running.name: running for running in processes.status(home())}
+    if "dagster-daemon" not in services:
+        raise SettingsError(f"no dagster-daemon runs for {home()}, which alone starts runs: `huracan up`")
+    from huracan_assets import instance
+
+    run_id = instance.launch_night(wanted)
+    listed = settings().market.listed(wanted)
+    _say(f"The night of {wanted} has begun: {len(listed)} symbols. Its market run: {run_id}")
+    if "dagster-webserver" in services:
+        _say(f"Watch it: {services['dagster-webserver'].url}/runs/{run_id}")
+    _say("`huracan status` shows how far it is.")
+
+
+@app.command()
+def status() -> None:
+    """Services, home, and the newest nights."""
+    from huracan_assets.observability.terminal import table
+    from huracan_assets.resources import processes
+    from huracan_assets.settings import home
+
+    _say(f"home      {home()}")
+    _show_services(processes.status(home()))
+    if not (home() / "dagster").is_dir():
+        _say("nights    none yet: `huracan up`, then 02:00 UTC or `huracan night DAY`")
+        return
+    rows = _nights()
+    if not rows:
+        _say("nights    none yet: 02:00 UTC, or `huracan night DAY`")
+        return
+    _console().print(table(rows, NIGHT_COLUMNS))
+
+
+@app.command()
+def up() -> None:
+    """Start Postgres, MLflow, Dagster's web UI and its daemon on this machine; returns when each answers."""
+    from huracan_assets.resources import local_engine
+    from huracan_assets.settings import settings
+
+    settings()
+    _show_services(local_engine.start())
+    _say("The schedule `nightly` runs at 02:00 UTC. `huracan down` stops everything.")
+
+
+@app.command()
+def down() -> None:
+    """Stop what `up` started."""
+    from huracan_assets.resources import processes
+    from huracan_assets.settings import home
+
+    for stopped in processes.down(home()):
+        _say(f"{stopped.name:<18} {stopped.outcome}")
+
+
+@app.command()
+def env() -> None:
+    """The variables by which other tools find this home: eval "$(huracan env)"."""
+    import shlex
+
+    from huracan_assets.resources import local_engine
+    from huracan_assets.settings import home
+
+    local_engine.dagster_home(home())
+    for name, value in local_engine.environment(home()).items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def config() -> None:
+    """The settings in force, as YAML."""
+    import yaml
+
+    from huracan_assets.settings import settings
+
+    typer.echo(yaml.safe_dump(settings().model_dump(mode="json"), sort_keys=False), nl=False)
+
+
+@bundle.command("verify")
+def bundle_verify(
+    folder: Annotated[Path, typer.Argument(help="bundles/SYMBOL/DAY of a home")],
+    key: Annotated[Path | None, typer.Option(help="public key; this home's where none is given")] = None,
+) -> None:
+    """Check a bundle as the execution side does: signature, every file, the approval."""
+    from huracan_assets.observability.terminal import table
+    from huracan_assets.registry.bundle import load_bundle
+    from huracan_assets.registry.signing import KEY_NAME, read_public_key
+    from huracan_assets.settings import home
+
+    loaded = load_bundle(folder, read_public_key(key or home() / "keys" / f"{KEY_NAME}.pub"))
+    rows = [{"file": file.name, "bytes": file.size, "sha256": file.sha256} for file in loaded.manifest.files]
+    _console().print(table(rows, ("file", "bytes", "sha256")))
+    for name, value in loaded.manifest.metadata.items():
+        _say(f"{name:<13} {value}")
+    _say(f"content       {loaded.content_sha256}\nsigned, whole, approved")
+
+
+def _run(day: date, symbol: str) -> None:
+    from huracan_assets import instance
+    from huracan_assets.observability import terminal
+    from huracan_assets.resources.postgres import database_url
+    from huracan_assets.settings import home, settings
+
+    log = home() / "logs" / f"run.{day}.{symbol}.log"
+    market = settings().market
+    _say(f"{symbol} on {day}, {market.source} market. Home: {home()}. Log: {log}")
+    database_url("dagster")  # an unreachable Postgres is said at once, and the embedded one starts but once
+    rooms, checks = instance.steps()
+    with terminal.steps(_console(), rooms, checks) as shown:
+        for event in instance.materialize(day, symbol, log):
+            if event.step is not None and event.kind == "STEP_START":
+                shown.started(event.step)
+            elif event.step is not None:
+                shown.ended(event.step, event.text, failed=event.kind == "STEP_FAILURE")
+            elif event.kind == "RUN_SUCCESS":
+                shown.succeeded()
+    _show_verdict(day, symbol)
+
+
+def _show_verdict(day: date, symbol: str) -> None:
+    from huracan_assets.gates.verdict import GateVerdict
+    from huracan_assets.observability import terminal
+    from huracan_assets.resources.lake import Lake
+
+    lake = Lake.open()
+    found = GateVerdict.model_validate(lake.read_document("gate_verdict", symbol, day))
+    _say(f"\nThe seven gates, {symbol} on {day}")
+    _console().print(terminal.table(found.rows(), VERDICT_COLUMNS))
+    _say(f"verdict    {_word(found)}")
+    if lake.has("handoff_bundle", symbol, day, "json"):
+        handoff = lake.read_document("handoff_bundle", symbol, day)
+        _say(_handoff(symbol, day, handoff))
+    _say(_window(day) + f"\nartifacts  {lake.base}/ASSET/{symbol}/{day}.*")
+
+
+def _word(found: GateVerdict) -> str:
+    """The verdict, and for each line that has a figure and fails, why."""
+    if found.approved:
+        return "approved, provisional: there is no live history yet" if found.provisional else "approved"
+    because = [f"  {line.figure_name}: {line.sentence}" for line in found.failures if line.figure is not None]
+    return "\n".join([f"rejected: {len(found.failures)} of {len(found.lines)} lines fail", *because])
+
+
+def _handoff(symbol: str, day: date, handoff: dict[str, object]) -> str:
+    from huracan_assets.settings import home
+
+    if handoff["handed_over"]:
+        folder = home() / "bundles" / symbol / day.isoformat()
+        return f"bundle     {folder}, signed; check it with `huracan bundle verify {folder}`"
+    return "bundle     none: only an approved Brain is handed over"
+
+
+def _window(day: date) -> str:
+    from huracan_assets.days import days_until
+    from huracan_assets.settings import settings
+
+    window = days_until(day, settings().look_back_days)
+    return f"look-back  {len(window)} days, {window[0]} to {window[-1]}"
+
+
+def _nights() -> list[dict[str, object]]:
+    """The nights Dagster knows, each with what its close found."""
+    from huracan_assets import instance
+    from huracan_assets.health.night_report import NightReport
+    from huracan_assets.resources.lake import Lake
+
+    lake = Lake.open()
+    rows: list[dict[str, object]] = []
+    for known in instance.nights(NIGHTS_SHOWN):
+        row: dict[str, object] = dict.fromkeys(NIGHT_COLUMNS)
+        row |= {"night": known.day, "market": known.market, "close": known.close}
+        row["brains"] = ", ".join(f"{count} {state}" for state, count in sorted(known.brains.items()))
+        if lake.has("daily_metrics", "all", known.day, "json"):
+            report = NightReport.model_validate(lake.read_document("daily_metrics", "all", known.day))
+            outcomes = sorted({line.outcome for line in report.symbols})
+            row["outcome"] = ", ".join(f"{report.count(outcome)} {outcome}" for outcome in outcomes)
+            row["no verdict"] = ", ".join(report.unfinished)
+        rows.append(row)
+    return rows
+
+
+def _symbol_day(day: str, symbol: str) -> tuple[date, str]:
+    from huracan_assets.market.source import unknown_symbol
+    from huracan_assets.settings import settings
+
+    market = settings().market
+    if symbol not in market.symbol_names():
+        if day in market.symbol_names():
+            raise SettingsError(f"the day comes first: {symbol} {day}")
+        raise unknown_symbol(symbol, market.symbol_names(), "market.symbols")
+    wanted = _ended_day(day)
+    if symbol not in market.listed(wanted):
+        raise MarketError(f"{symbol} was delisted before {wanted}: choose an earlier day")
+    return wanted, symbol
+
+
+def _ended_day(day: str) -> date:
+    from huracan_assets.market.source import refuse_future
+    from huracan_assets.settings import settings
+
+    try:
+        wanted = date.fromisoformat(day)
+    except ValueError:
+        raise SettingsError(f"{day} is not a day: write it as YYYY-MM-DD, for one {DEMO_DAY}") from None
+    if wanted < settings().market.first_day:
+        raise MarketError(
+            f"{wanted} is before market.first_day, {settings().market.first_day}: choose a later day, or set "
+            "HURACAN_MARKET__FIRST_DAY"
+        )
+    refuse_future([wanted], datetime.now(UTC))
+    return wanted
+
+
+def _show_services(services: list[Running]) -> None:
+    if not services:
+        _say("services  none: `huracan up` starts them")
+    for running in services:
+        _say(f"{running.name:<18} {running.url or f'process {running.pid}'}")
+
+
+def _console() -> Console:
+    """A console that never folds a table to nothing where there is no terminal."""
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 140
+    return Console(width=width, highlight=False)
+
+
+def _say(text: str, console: Console | None = None) -> None:
+    (console or Console(highlight=False, soft_wrap=True)).print(text, markup=False)

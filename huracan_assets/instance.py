@@ -1,0 +1,189 @@
+"""Dagster's side of the command line: run a symbol-day, start a night, tell how runs ended.
+
+Everything here speaks to the Dagster instance of the home, `<home>/dagster`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+
+from huracan_assets.definitions import defs
+from huracan_assets.errors import HuracanError
+from huracan_assets.jobs import NIGHT, market_request
+from huracan_assets.partitions import partition_key
+from huracan_assets.resources.local_engine import dagster_home, environment
+from huracan_assets.resources.processes import TELEMETRY_OFF, WORKSPACE
+from huracan_assets.settings import home
+
+EVENT = re.compile(
+    r" - (?P<run>[0-9a-f-]{36}) - \d+ - (?:(?P<step>\w+) - )?"
+    r"(?P<kind>(?:RUN|STEP)_(?:START|SUCCESS|FAILURE)) - (?P<text>.*)"
+)
+OWN_ERROR = re.compile(r"^huracan_assets\.errors\.\w+: (?P<sentence>.*)")
+
+
+class RunError(HuracanError):
+    """A run that Dagster could not start or finish."""
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    """A step or the run itself (`step` None) started, succeeded or failed."""
+
+    run_id: str
+    step: str | None
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Night:
+    """What Dagster knows of a night; `brains` counts the runs of act 2 by status."""
+
+    day: date
+    market: str
+    brains: Mapping[str, int]
+    close: str
+
+
+def steps() -> tuple[dict[str, str], set[str]]:
+    """The steps of a symbol-day, each with its room, and those of them that are checks."""
+    graph = defs.resolve_asset_graph()
+    room = {key: str(graph.get(key).group_name) for key in graph.materializable_asset_keys}
+    assets = {key.to_python_identifier(): name for key, name in room.items()}
+    checks = {
+        f"{check.asset_key.to_python_identifier()}_{check.name}": room[check.asset_key]
+        for check in graph.asset_check_keys
+    }
+    return assets | checks, set(checks)
+
+
+def materialize(day: date, symbol: str, log: Path) -> Iterator[RunEvent]:
+    """Run `dagster asset materialize` for one symbol-day, act 1 and 2; what Dagster says goes to `log`.
+
+    Raises:
+        RunError: the run failed; the message is the failing step's own sentence.
+    """
+    command = [
+        _dagster(), "asset", "materialize", "-m", "huracan_assets.definitions",
+        "--select", "*", "--partition", partition_key(day, symbol),
+    ]  # fmt: skip
+    log.parent.mkdir(parents=True, exist_ok=True)
+    run_id = None
+    with (
+        log.open("w", encoding="utf-8") as file,
+        subprocess.Popen(
+            command, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as child,
+    ):
+        assert child.stdout is not None
+        for line in child.stdout:
+            file.write(line)
+            file.flush()
+            found = EVENT.search(line)
+            if found is not None:
+                run_id = found["run"]
+                yield RunEvent(found["run"], found["step"], found["kind"], found["text"])
+    if child.returncode:
+        raise RunError(f"{_why(run_id, log)}\nThe log is {log}")
+
+
+def _why(run_id: str | None, log: Path) -> str:
+    """The run's own error; where there was no run, the engine's last error in the log, else the log's end."""
+    if run_id is not None:
+        with opened() as instance:
+            return first_error(instance, run_id)
+    lines = log.read_text(encoding="utf-8").splitlines()
+    own = [found["sentence"] for found in map(OWN_ERROR.match, lines) if found is not None]
+    return own[-1] if own else "Dagster did not start the run. Its last words:\n" + "\n".join(lines[-10:])
+
+
+def first_error(instance: dg.DagsterInstance, run_id: str) -> str:
+    """Why a run failed: the first failing step and its error's sentence."""
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        error = entry.get_dagster_event().step_failure_data.error
+        if error is not None:
+            said = (error.cause or error).message.strip()
+            kind, _, sentence = said.partition(": ")
+            own = kind.startswith("huracan_assets.")
+            return f"{entry.step_key}: {sentence if own else said}"
+    status = _status(instance, run_id)
+    return f"the run ended as {status} before a step failed"
+
+
+def _status(instance: dg.DagsterInstance, run_id: str) -> str:
+    run = instance.get_run_by_id(run_id)
+    return "unknown" if run is None else run.status.value
+
+
+def launch_night(day: date) -> str:
+    """Start act 1 of a night as the schedule would and return the run's id; the daemon does the rest.
+
+    Raises:
+        RunError: the night was started before, or Dagster refuses the run.
+    """
+    with opened() as instance:
+        before = instance.get_runs(dg.RunsFilter(job_name="market", tags={NIGHT: day.isoformat()}), limit=1)
+    if before:
+        raise RunError(
+            f"the night of {day} was started before (its market run is {before[0].status.value}), and each "
+            f"Brain of a night starts once: run one symbol again with `huracan run {day} SYMBOL`"
+        )
+    request, run_id = market_request(day), str(uuid.uuid4())
+    tags = json.dumps({**request.tags, "dagster/run_key": request.run_key})
+    command = [
+        _dagster(), "job", "launch", "-w", str(WORKSPACE), "-j", str(request.job_name),
+        "--run-id", run_id, "--tags", tags,
+    ]  # fmt: skip
+    ended = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
+    if ended.returncode:
+        said = "\n".join((ended.stdout + ended.stderr).splitlines()[-10:])
+        raise RunError(f"Dagster refuses to start the night of {day}. Its last words:\n{said}")
+    return run_id
+
+
+def nights(count: int) -> list[Night]:
+    """The newest nights that were started, newest first."""
+    with opened() as instance:
+        markets = instance.get_runs(dg.RunsFilter(job_name="market"), limit=10 * count)
+        newest: dict[str, dg.DagsterRun] = {}
+        for run in markets:
+            if NIGHT in run.tags:
+                newest.setdefault(run.tags[NIGHT], run)
+        return [_night(instance, night, run) for night, run in list(newest.items())[:count]]
+
+
+def _night(instance: dg.DagsterInstance, night: str, market: dg.DagsterRun) -> Night:
+    brains: dict[str, int] = {}
+    for run in instance.get_runs(dg.RunsFilter(job_name="brains", tags={NIGHT: night})):
+        brains[run.status.value] = brains.get(run.status.value, 0) + 1
+    closes = instance.get_runs(dg.RunsFilter(job_name="close", tags={NIGHT: night}), limit=1)
+    closed = closes[0].status.value if closes else "not yet"
+    return Night(date.fromisoformat(night), market.status.value, brains, closed)
+
+
+@contextmanager
+def opened() -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance of the home."""
+    with dg.DagsterInstance.from_config(str(dagster_home(home()))) as instance:
+        yield instance
+
+
+def _dagster() -> str:
+    return str(Path(sys.executable).with_name("dagster"))
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, **TELEMETRY_OFF, **environment(home()), "DAGSTER_HOME": str(dagster_home(home()))}

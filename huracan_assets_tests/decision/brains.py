@@ -1,0 +1,66 @@
+"""A small real Brain: two LightGBM boosters, a PPO agent and a fitted policy, on all features of the recipe."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+
+import numpy as np
+
+from huracan_assets.days import DAY, days_between
+from huracan_assets.decision.brain import Brain
+from huracan_assets.features.recipe import FEATURE_NAMES, WARM_UP_DAYS, recipe_hash
+from huracan_assets.shadow.replay import Stretch
+from huracan_assets_tests.decision.evidence import policy
+from huracan_assets_tests.features.random_market import candles, funding
+
+FIRST = date(2026, 1, 5)
+
+
+def booster_text(seed: int) -> str:
+    """A booster of a few small trees that scatter around one half."""
+    import lightgbm
+
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(400, len(FEATURE_NAMES)))
+    label = (features[:, :3].sum(axis=1) + rng.normal(size=400) > 0).astype(float)
+    parameters = {"objective": "binary", "num_leaves": 4, "verbosity": -1, "num_threads": 1, "seed": seed}
+    data = lightgbm.Dataset(features, label, feature_name=list(FEATURE_NAMES))
+    return str(lightgbm.train(parameters, data, num_boost_round=5).model_to_string())
+
+
+def agent() -> bytes:
+    """The checkpoint of an agent that has not learned anything yet."""
+    from huracan_assets.learning.market_env import make_market
+    from huracan_assets.learning.ppo import begin_stage, new_learner
+    from huracan_assets.learning.ppo_checkpoint import save
+    from huracan_assets.settings import read_settings
+
+    rng = np.random.default_rng(4)
+    features = rng.normal(size=(600, len(FEATURE_NAMES))).astype(np.float32)
+    tiny = {"environments": 2, "rollout_bars": 8, "episode_bars": 16, "hidden": 8, "minibatch": 8}
+    learner = new_learner(len(FEATURE_NAMES), read_settings("local").learning.ppo.model_copy(update=tiny), 4)
+    begin_stage(learner, make_market(features, rng.normal(0, 5, 600), np.full(600, 10.0), None), 64)
+    return save(learner)
+
+
+@cache
+def brain() -> Brain:
+    """It trades on almost anything, so that there is something to see."""
+    eager = policy(
+        2, min_confidence=0.0, min_agreement=0.0, min_edge_to_cost=-1e6, max_spread_bps=1e3, max_daily_volatility=10.0
+    )
+    return Brain(eager, (booster_text(1), booster_text(2)), agent(), FEATURE_NAMES, recipe_hash())
+
+
+@cache
+def stretch(days: int = 2) -> Stretch:
+    """Candles of `days` and their warm-up, with a benchmark and funding."""
+    first = FIRST - DAY * WARM_UP_DAYS
+    return Stretch(
+        symbol="ETH-USDT",
+        days=days_between(FIRST, FIRST + DAY * (days - 1)),
+        candles=candles(31, first, days + WARM_UP_DAYS),
+        benchmark=candles(32, first, days + WARM_UP_DAYS),
+        funding=funding(first, days + WARM_UP_DAYS),
+    )

@@ -1,0 +1,50 @@
+"""Random policies and evidence, for the tests of every room that decides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from huracan_assets.decision.ensemble import SOURCES
+from huracan_assets.decision.policy import DecisionPolicy, Evidence, fit_policy
+from huracan_assets.learning.calibration import isotonic_map
+from huracan_assets.settings import DecisionSettings, read_settings
+
+ORIGIN = np.datetime64("2026-01-01T00:15", "us")
+QUARTER = np.timedelta64(15 * 60_000_000, "us")
+
+
+def limits(**changes: Any) -> DecisionSettings:
+    """The settings' own limits, some changed."""
+    return read_settings("local").decision.model_copy(update=changes)
+
+
+def policy(seed: int = 0, n: int = 400, **changes: Any) -> DecisionPolicy:
+    """A policy fitted on a record in which the raw probabilities know something."""
+    rng = np.random.default_rng(seed)
+    raw = rng.uniform(0.3, 0.7, (n, 2))
+    net = 300.0 * (raw - 0.45) + rng.normal(0.0, 40.0, (n, 2))
+    maps = [isotonic_map(raw[:, side], net[:, side] > 0, np.ones(n)) for side in (0, 1)]
+    votes = rng.uniform(-1.0, 1.0, (n, len(SOURCES)))
+    return fit_policy(raw, net, votes, rng.uniform(0.2, 1.0, n), (maps[0], maps[1]), limits(**changes))
+
+
+def evidence(n: int, seed: int = 0, *, holes: bool = True) -> Evidence:
+    """Evidence at `n` bars; with `holes` some of every figure is unknown."""
+    rng = np.random.default_rng([seed, 1])
+
+    def pierced(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return np.where(rng.random(values.shape) < 0.05, np.nan, values) if holes else values
+
+    return Evidence(
+        as_of=ORIGIN + QUARTER * np.arange(n),
+        raw=pierced(rng.uniform(0.3, 0.7, (n, 2))),
+        votes=pierced(rng.uniform(-1.0, 1.0, (n, len(SOURCES)))),
+        cost_bps=pierced(rng.uniform(8.0, 30.0, n)),
+        spread_bps=pierced(rng.uniform(1.0, 17.0, n)),
+        minute_volatility=pierced(rng.uniform(1e-4, 6e-3, n)),
+        regime=rng.choice(["TREND", "RANGE", "PANIC"], n),
+        engine=rng.choice(["trend", "range", "none"], n),
+        similar_net_bps=pierced(rng.normal(0.0, 20.0, (n, 2))),
+    )

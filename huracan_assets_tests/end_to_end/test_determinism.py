@@ -1,0 +1,77 @@
+"""The same symbol-day again: the same bits in every asset, whatever the clock's zone, the locale and the hash seed."""
+
+from __future__ import annotations
+
+import pytest
+
+from huracan_assets.partitions import partition_key, symbol_day
+from huracan_assets.registry.bundle import MANIFEST, SIGNATURE
+from huracan_assets_tests.end_to_end.conftest import ELSEWHERE, NewEngine, Night, run_night
+
+@pytest.fixture(scope="module")
+def elsewhere(night: Night, new_engine: NewEngine) -> Night:
+    """The first night in a home without a past, on what might be another machine."""
+    return run_night(new_engine(night.engine.variables), night.symbol, night.day, ELSEWHERE)
+
+
+def assets_of(night: Night) -> set[str]:
+    from huracan_assets.definitions import defs
+
+    graph = defs.resolve_asset_graph()
+    return {key.to_user_string() for key in graph.materializable_asset_keys}
+
+
+def test_a_night_leaves_every_asset_in_the_lake_and_on_record(night: Night) -> None:
+    assert assets_of(night) == {place.split("/")[0] for place in night.lake}
+    key = partition_key(night.day, night.symbol)
+    assert assets_of(night) == {asset for asset, partition in night.recorded if partition == key}
+
+
+def test_dagster_tells_the_hash_of_what_lies_in_the_lake(night: Night) -> None:
+    for (asset, key), digest in night.recorded.items():
+        day, symbol = symbol_day(key)
+        held = {night.lake.get(f"{asset}/{symbol}/{day}.{kind}") for kind in ("parquet", "json", "safetensors")}
+        assert digest in held, (asset, key)
+
+
+def test_a_second_home_makes_the_same_bits(night: Night, elsewhere: Night) -> None:
+    assert elsewhere.lake == night.lake
+    assert elsewhere.recorded == night.recorded
+    assert elsewhere.aliases == night.aliases
+    assert elsewhere.trials == night.trials
+
+
+def test_a_second_home_hands_over_the_same_brain_under_its_own_signature(night: Night, elsewhere: Night) -> None:
+    def files(which: Night) -> dict[str, bytes]:
+        folder = which.engine.home / "bundles" / which.symbol / str(which.day)
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    ours, theirs = files(night), files(elsewhere)
+    assert ours.pop(SIGNATURE) != theirs.pop(SIGNATURE)
+    assert ours == theirs
+    assert MANIFEST in ours
+
+
+def test_a_rerun_replaces_every_partition_by_the_same_bits(night: Night, next_night: Night) -> None:
+    assert {place: next_night.lake[place] for place in night.lake} == night.lake
+    assert {place: next_night.recorded[place] for place in night.recorded} == night.recorded
+    reran = [line for line in next_night.ended.output.splitlines() if "ASSET_MATERIALIZATION" in line]
+    assert reran, "the comparison is empty if nothing ran"
+
+
+def test_a_rerun_is_no_further_trial(night: Night, next_night: Night) -> None:
+    from huracan_assets.resources.tracking import Tracking
+
+    with next_night.engine.opened():
+        after = Tracking.open().trials(night.symbol, night.day).n_distinct
+    assert night.trials == after == 2
+    assert next_night.trials == 4
+
+
+def test_a_rerun_doubles_no_trade_in_the_memory(night: Night, next_night: Night) -> None:
+    from huracan_assets.memory.trade_memory import remembered_ledger
+    from huracan_assets.resources import postgres
+
+    with next_night.engine.opened(), postgres.connection() as connection:
+        remembered = remembered_ledger(connection, night.symbol, night.day)
+    assert remembered.height == night.engine.frame("shadow_ledger", night.symbol, night.day).height

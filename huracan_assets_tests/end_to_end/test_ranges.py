@@ -1,0 +1,54 @@
+"""However a day is made, its bits are the same: healed by a night, in a range of one run, or alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from huracan_assets.days import days_until
+from huracan_assets.partitions import partition_key
+from huracan_assets_tests.end_to_end.conftest import NewEngine, Night
+from huracan_assets_tests.end_to_end.engine import (
+    Ended,
+    Engine,
+    lake_hashes,
+    materializations,
+    materialize_words,
+)
+from huracan_assets_tests.end_to_end.profile import BENCHMARK
+
+DAYS = 5
+MADE = "candles,funding_rates,features"
+
+
+def run_into(engine: Engine, lake: Path, keys: list[str]) -> list[Ended]:
+    """Materialize the per-day assets of `keys` into a lake of their own."""
+    words = [materialize_words(MADE, key) for key in keys]
+    return [ended.succeeded() for ended in engine.commands(words, {"HURACAN_LAKE": str(lake)})]
+
+
+def test_a_nights_healing_a_range_and_single_days_write_the_same_bytes(night: Night, new_engine: NewEngine) -> None:
+    engine = new_engine(night.engine.variables)
+    days = days_until(night.day, DAYS)
+    keys = [partition_key(day, night.symbol) for day in days]
+    whole, single = engine.home.with_name("range"), engine.home.with_name("single")
+    (ranged,) = run_into(engine, whole, [f"{keys[0]}...{keys[-1]}"])
+    assert ranged.output.count("features - STEP_START") == 1  # one run, one step, five days
+    with engine.opened() as instance:
+        recorded = materializations(instance)
+    # The newest day first: if anything remembered what it had loaded, the order would show.
+    run_into(engine, single, list(reversed(keys)))
+
+    made = {f"{asset}/{night.symbol}/{day}.parquet" for asset in MADE.split(",") for day in days}
+    for lake in (whole, single):
+        assert {place: digest for place, digest in lake_hashes(lake).items() if place in made} == {
+            place: night.lake[place] for place in made
+        }
+        for place in made:
+            assert (lake / place).read_bytes() == (night.engine.lake / place).read_bytes(), place
+    for asset in MADE.split(","):
+        for day, key in zip(days, keys, strict=True):
+            digest = recorded[asset, key].metadata["content_sha256"].value
+            assert digest == night.lake[f"{asset}/{night.symbol}/{day}.parquet"]
+    healed = {place: digest for place, digest in lake_hashes(whole).items() if BENCHMARK in place}
+    assert healed
+    assert healed == {place: night.lake[place] for place in healed}

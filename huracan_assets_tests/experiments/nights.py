@@ -1,0 +1,123 @@
+"""Whole nights on markets whose truth is known: without an edge nothing may be promoted, with one it must be found.
+
+Each trial is the real command on a fresh home: `dagster asset materialize --select '*'` of one symbol-day on a market
+of its own. The profile differs from the nightly's settings in what `PROFILE` names and in nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from huracan_assets.market.synthetic import SyntheticSource
+from huracan_assets.resources.lake import Lake
+from huracan_assets.settings import Settings, home, read_settings
+from huracan_assets_tests.experiments.harness import experiment
+from huracan_assets_tests.experiments.oracle import oracle_sharpe
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SYMBOL = "BTC-USDT"
+FIRST_DAY = date(2026, 1, 1)
+TRUE_SHARPE = 8.0
+PROFILE = {
+    "HURACAN_LOOK_BACK_DAYS": "180",  # six months, the longer end of the engine's three to six
+    "HURACAN_LEARNING__PPO__FIRST_STEPS": "65536",
+    "HURACAN_LEARNING__PPO__FOLD_STEPS": "16384",
+    "HURACAN_VALIDATION__BOOTSTRAP_PATHS": "500",
+    "HURACAN_MARKET__SOURCE": "synthetic",
+    "HURACAN_MARKET__SYMBOLS": f'["{SYMBOL}"]',
+    "HURACAN_MARKET__FIRST_DAY": FIRST_DAY.isoformat(),
+}
+LOOK_BACK = int(PROFILE["HURACAN_LOOK_BACK_DAYS"])
+NIGHT = FIRST_DAY + timedelta(days=LOOK_BACK + 2)  # the window and its warm-up lie inside the market's history
+BISECTIONS = 7
+
+
+def _null(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    promoted = sum(row["approved"] for row in rows)
+    return {"nights": len(rows), "promoted": promoted, "aim": 0, "ok": promoted == 0}
+
+
+def _power(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    promoted = sum(row["approved"] for row in rows)
+    return {"nights": len(rows), "promoted": promoted, "aim": 8, "ok": promoted >= 8}
+
+
+@experiment(question="Is anything promoted where there is no edge?", seeds=range(1, 21), conclude=_null)
+def null_nights(seed: int) -> dict[str, Any]:
+    """A night on a market whose price is a martingale."""
+    return _night("null_nights", seed, 0.0)
+
+
+@experiment(question="Is a large planted edge found and promoted?", seeds=range(1, 11), conclude=_power)
+def power_nights(seed: int) -> dict[str, Any]:
+    """A night on a market in which a trader who knows the signal earns a net Sharpe ratio of about 8."""
+    edge, sharpe, trades = planted_edge(seed)
+    return {"edge_bps": edge, "oracle_sharpe": sharpe, "oracle_trades": trades} | _night("power_nights", seed, edge)
+
+
+def planted_edge(seed: int) -> tuple[float, float, int]:
+    """The edge at which the oracle earns about `TRUE_SHARPE` over the out-of-sample days; its Sharpe ratio and trades."""
+    low, high = 0.0, 0.8
+    for _ in range(BISECTIONS):
+        edge = round((low + high) / 2.0, 6)
+        sharpe, trades = _oracle(seed, edge)
+        low, high = (edge, high) if sharpe < TRUE_SHARPE else (low, edge)
+    return edge, sharpe, trades
+
+
+def _oracle(seed: int, edge: float) -> tuple[float, int]:
+    market = {"synthetic": {"seed": seed, "edge": edge}, "first_day": FIRST_DAY, "symbols": [SYMBOL]}
+    settings = read_settings(overrides={"market": market, "look_back_days": LOOK_BACK})
+    source = SyntheticSource(symbols=[SYMBOL], benchmark=SYMBOL, first=FIRST_DAY, seed=seed, edge=edge)
+    return oracle_sharpe(settings, source, SYMBOL, _first_traded(settings), NIGHT)
+
+
+def _first_traded(settings: Settings) -> date:
+    """The day on which the second walk-forward segment, the first that is traded, begins."""
+    tested = LOOK_BACK - settings.learning.first_train_days
+    return NIGHT - timedelta(days=tested - tested // settings.learning.folds - 1)
+
+
+def _night(name: str, seed: int, edge: float) -> dict[str, Any]:
+    """Run the night; its verdict, or the error that ended it."""
+    folder = home() / "experiments" / name / str(seed)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    market = {"HURACAN_MARKET__SYNTHETIC__SEED": str(seed), "HURACAN_MARKET__SYNTHETIC__EDGE": str(edge)}
+    command = [str(Path(sys.executable).parent / "dagster"), "asset", "materialize", "-m", "huracan_assets.definitions"]
+    begun = time.monotonic()
+    with (folder / "night.log").open("w", encoding="utf-8") as log:
+        code = subprocess.run(
+            [*command, "--select", "*", "--partition", f"{NIGHT}|{SYMBOL}"],
+            env=os.environ | PROFILE | market | {"HURACAN_HOME": str(folder)},
+            cwd=REPOSITORY,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
+        ).returncode
+    if code != 0:
+        raise RuntimeError(f"the night of seed {seed} failed: read {folder / 'night.log'}")
+    return _figures(folder) | {"seconds": round(time.monotonic() - begun, 1)}
+
+
+def _figures(folder: Path) -> dict[str, Any]:
+    lake = Lake.at(folder / "lake")
+    verdict = lake.read_document("gate_verdict", SYMBOL, NIGHT)
+    report = lake.read_document("walk_forward_report", SYMBOL, NIGHT)
+    failed = [line["figure_name"] for line in _failed(verdict)]
+    names = ("sharpe", "deflated_sharpe", "trades", "win_rate", "profit_factor", "max_drawdown", "trials")
+    return {"approved": verdict["approved"], "failed": failed, **{name: report[name] for name in names}}
+
+
+def _failed(verdict: Mapping[str, Any]) -> list[dict[str, Any]]:
+    from huracan_assets.gates.verdict import GateVerdict
+
+    return [line.model_dump() for line in GateVerdict.model_validate(verdict).failures]

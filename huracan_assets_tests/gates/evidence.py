@@ -1,0 +1,102 @@
+"""Evidence that passes every gate, for tests that move one figure at a time."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from huracan_assets.gates.seven_gates import Evidence, FeatureDrift, LiveEvidence
+from huracan_assets.settings import GateSettings, read_settings
+from huracan_assets.validation.permutation_report import PermutationReport
+from huracan_assets.validation.stress_report import SCENARIOS, StressReport, StressResult
+from huracan_assets.validation.walk_forward_report import WalkForwardReport
+
+DAY = date(2026, 1, 1)
+
+
+def bounds(**changes: Any) -> GateSettings:
+    """The settings' own bounds, some changed."""
+    return read_settings("local").gates.model_copy(update=changes)
+
+
+def record(**changes: Any) -> WalkForwardReport:
+    """A walk-forward record that passes."""
+    figures: dict[str, Any] = {
+        "days": 105,
+        "trades": 400,
+        "sharpe": 3.0,
+        "deflated_sharpe": 0.99,
+        "trials": 4,
+        "win_rate": 0.6,
+        "profit_factor": 2.0,
+        "annual_volatility": 0.1,
+        "max_drawdown": 0.02,
+        "drawdown_95": 0.05,
+        "longest_losing_run": 4,
+        "losing_run_95": 6,
+        "mean_net_bps": 8.0,
+        "mean_cost_bps": 12.0,
+        "brier": 0.2,
+        "brier_base_rate": 0.24,
+        "ece": 0.02,
+        "calibration_n_eff": 900.0,
+        "by_regime": {},
+        "refusals": {},
+        "daily": (),
+    }
+    return WalkForwardReport(**{**figures, **changes})
+
+
+def chance(**changes: Any) -> PermutationReport:
+    """A permutation test that passes."""
+    figures: dict[str, Any] = {
+        "p_value": 0.001,
+        "observed_bps": 3200.0,
+        "shifts": 9000,
+        "n_eff": 400.0,
+        "null_quantiles": {},
+        "null_histogram": (),
+    }
+    return PermutationReport(**{**figures, **changes})
+
+
+def scenario(name: str, **changes: Any) -> StressResult:
+    """A scenario that is survived."""
+    figures: dict[str, Any] = {"trades": 9, "net_bps": -20.0, "drawdown": 0.03, "sound": True, "detail": "calm"}
+    return StressResult(scenario=name, **{**figures, **changes})
+
+
+def stress(**last: Any) -> StressReport:
+    """Eight survived scenarios; `last` changes the eighth."""
+    quiet = [scenario(name) for name in SCENARIOS[:-1]]
+    return StressReport(days=30, results=(*quiet, scenario(SCENARIOS[-1], **last)))
+
+
+def live(**changes: Any) -> LiveEvidence:
+    """A champion that holds what it promised."""
+    figures: dict[str, Any] = {
+        "champion": "version 3 of 2025-12-01",
+        "note": "31 days that it had never seen",
+        "days": 31,
+        "sharpe": 2.0,
+        "sharpe_upper": 6.0,
+        "backtest_sharpe": 3.0,
+    }
+    return LiveEvidence(**{**figures, **changes})
+
+
+def evidence(**changes: Any) -> Evidence:
+    """Everything passes, but for `changes`."""
+    parts: dict[str, Any] = {
+        "walk_forward": record(),
+        "permutation": chance(),
+        "stress": stress(),
+        "leakage_findings": (),
+        "leakage_checks": 5,
+        "critical_drift": (
+            FeatureDrift(feature="rsi", psi=0.02, psi_null_99=0.1),
+            FeatureDrift(feature="adx", psi=0.05, psi_null_99=0.1),
+        ),
+        "live": live(),
+    }
+    return Evidence(**{**parts, **changes})

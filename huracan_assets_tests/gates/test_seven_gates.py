@@ -1,0 +1,212 @@
+"""Every line of every gate: it passes on the good side of its bound, not on it, not without evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from huracan_assets.gates.seven_gates import Evidence, FeatureDrift, critical_features, judge
+from huracan_assets.gates.verdict import GATES, GateVerdict
+from huracan_assets.resources.lake import canonical_json
+from huracan_assets_tests.gates.evidence import DAY, bounds, chance, evidence, live, record, stress
+
+BOUNDS = bounds()
+STEP = 1e-6
+
+
+def verdict(given_: Evidence) -> GateVerdict:
+    return judge("ETH-USDT", DAY, given_, BOUNDS)
+
+
+def failed(given_: Evidence) -> list[str]:
+    return [line.figure_name for line in verdict(given_).failures]
+
+
+def in_record(name: str) -> Callable[[Any], Evidence]:
+    return lambda value: evidence(walk_forward=record(**{name: value}))
+
+
+def drift(psi: float, null: float) -> Evidence:
+    quiet = FeatureDrift(feature="rsi", psi=0.0, psi_null_99=1.0)
+    return evidence(critical_drift=(quiet, FeatureDrift(feature="adx", psi=psi, psi_null_99=null)))
+
+
+# name: (evidence at a figure, the bound, the side on which it passes, the least step)
+LINES: dict[str, tuple[Callable[[Any], Evidence], float, int, float]] = {
+    "Sharpe, annualised": (in_record("sharpe"), BOUNDS.sharpe_min, 1, STEP),
+    "win rate": (in_record("win_rate"), BOUNDS.win_rate_min, 1, STEP),
+    "profit factor": (in_record("profit_factor"), BOUNDS.profit_factor_min, 1, STEP),
+    "trades": (in_record("trades"), BOUNDS.trades_min, 1, 1),
+    "deflated Sharpe": (in_record("deflated_sharpe"), BOUNDS.deflated_sharpe_min, 1, STEP),
+    "permutation p": (lambda v: evidence(permutation=chance(p_value=v)), BOUNDS.permutation_p_max, -1, STEP),
+    "maximum drawdown": (in_record("max_drawdown"), BOUNDS.drawdown_max, -1, STEP),
+    "drawdown, 95 % of paths": (in_record("drawdown_95"), BOUNDS.drawdown_max, -1, STEP),
+    "volatility, annualised": (in_record("annual_volatility"), BOUNDS.volatility_max, -1, STEP),
+    "longest losing run": (in_record("longest_losing_run"), 6 + BOUNDS.excess_losing_run_max, -1, 1),
+    "Brier score": (in_record("brier"), BOUNDS.brier_max, -1, STEP),
+    "ECE, debiased": (in_record("ece"), BOUNDS.ece_max, -1, STEP),
+    "drawdown, worst of eight": (
+        lambda v: evidence(stress=stress(drawdown=v)),
+        BOUNDS.stress_drawdown_multiple * BOUNDS.drawdown_max,
+        -1,
+        STEP,
+    ),
+    "PSI, worst critical feature": (lambda v: drift(v, 1.0), BOUNDS.psi_max, -1, STEP),
+    "PSI over its null's 99 %": (lambda v: drift(v * 0.125, 0.125), 1.0, -1, STEP),
+    "live over backtest Sharpe, upper 95 %": (
+        lambda v: evidence(live=live(sharpe_upper=v * 4.0, backtest_sharpe=4.0)),
+        BOUNDS.live_sharpe_share_min,
+        1,
+        STEP,
+    ),
+}
+
+
+def cast(figure: float, step: float) -> float | int:
+    return int(figure) if step == 1 else figure
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_beyond_its_bound_a_line_passes_on_it_and_short_of_it_it_fails(name: str) -> None:
+    at, bound, good, step = LINES[name]
+    assert failed(at(cast(bound + good * step, step))) == []
+    assert failed(at(cast(bound, step))) == [name], "a tie"
+    assert failed(at(cast(bound - good * step, step))) == [name]
+
+
+@pytest.mark.parametrize("name", [name for name in LINES if name != "trades" and "PSI" not in name and "of eight" not in name and "live" not in name])
+def test_without_a_figure_a_line_fails_and_says_so(name: str) -> None:
+    at = LINES[name][0]
+    lines = verdict(at(None)).failures
+    assert [line.figure_name for line in lines] == [name]
+    assert lines[0].sentence.startswith("no evidence")
+    assert lines[0].margin is None
+
+
+@pytest.mark.parametrize("name", [name for name in LINES if name not in ("trades", "longest losing run")])
+def test_a_figure_that_is_no_number_fails(name: str) -> None:
+    assert name in failed(LINES[name][0](float("nan")))
+
+
+def test_all_that_passes_is_approved_by_all_seven_gates() -> None:
+    passed = verdict(evidence())
+    assert passed.approved
+    assert not passed.provisional
+    assert {line.gate for line in passed.lines} == set(GATES)
+    assert {line.figure_name for line in passed.lines} == {*LINES, "scenarios unsound", "findings"}
+
+
+def test_an_unsound_scenario_fails_and_is_named() -> None:
+    lines = verdict(evidence(stress=stress(sound=False))).failures
+    assert [line.figure_name for line in lines] == ["scenarios unsound"]
+    assert "8 regime flip" in lines[0].sentence
+
+
+@pytest.mark.parametrize("kept", [0, 7])
+def test_a_scenario_that_did_not_run_fails_both_lines_of_stress(kept: int) -> None:
+    whole = stress()
+    part = whole.model_copy(update={"results": whole.results[:kept]})
+    assert failed(evidence(stress=part)) == ["drawdown, worst of eight", "scenarios unsound"]
+
+
+def test_one_leak_fails_and_so_does_a_check_that_did_not_run() -> None:
+    found = verdict(evidence(leakage_findings=("adx knows the next bar",))).failures
+    assert [(line.figure_name, line.sentence) for line in found] == [("findings", "adx knows the next bar")]
+    assert failed(evidence(leakage_checks=4)) == ["findings"]
+
+
+def test_without_a_critical_feature_drift_is_not_judged_and_fails() -> None:
+    assert failed(evidence(critical_drift=())) == ["PSI, worst critical feature"]
+
+
+@pytest.mark.parametrize("unknown_first", [True, False])
+def test_unknown_drift_of_one_feature_is_not_hidden_by_another(unknown_first: bool) -> None:
+    unknown = FeatureDrift(feature="rsi", psi=float("nan"), psi_null_99=0.1)
+    calm = FeatureDrift(feature="adx", psi=0.01, psi_null_99=0.1)
+    pair = (unknown, calm) if unknown_first else (calm, unknown)
+    assert failed(evidence(critical_drift=pair)) == ["PSI, worst critical feature", "PSI over its null's 99 %"]
+
+
+def test_a_feature_that_never_varies_does_not_drift_and_one_that_wakes_does() -> None:
+    assert failed(drift(0.0, 0.0)) == []
+    assert "PSI over its null's 99 %" in failed(drift(0.1, 0.0))
+
+
+def test_the_first_model_is_provisional_and_ships() -> None:
+    first = verdict(evidence(live=live(champion=None, days=0, sharpe=None, sharpe_upper=None, backtest_sharpe=None)))
+    assert first.approved
+    assert first.provisional
+    assert [row["result"] for row in first.rows() if row["gate"] == GATES[6]] == ["provisional"]
+
+
+@pytest.mark.parametrize(
+    "unknown", [{"sharpe_upper": None}, {"backtest_sharpe": None}, {"backtest_sharpe": 0.0}, {"backtest_sharpe": -1.0}]
+)
+def test_a_champion_without_a_record_to_hold_fails(unknown: dict[str, float | None]) -> None:
+    assert failed(evidence(live=live(**unknown))) == ["live over backtest Sharpe, upper 95 %"]
+
+
+def test_nothing_traded_fails_every_line_of_performance_and_risk() -> None:
+    empty = dict.fromkeys(
+        ["sharpe", "deflated_sharpe", "win_rate", "profit_factor", "annual_volatility", "max_drawdown",
+         "drawdown_95", "longest_losing_run", "mean_net_bps", "mean_cost_bps"]
+    )  # fmt: skip
+    silent = evidence(
+        walk_forward=record(trades=0, losing_run_95=0, **empty), permutation=chance(p_value=None, n_eff=0.0)
+    )
+    found = verdict(silent)
+    assert not found.approved
+    assert {line.gate for line in found.failures} == {GATES[0], GATES[1]}
+    assert all(not line.passed for line in found.lines if line.gate in GATES[:2])
+
+
+@given(
+    figures=st.lists(
+        st.tuples(st.sampled_from(list(LINES)), st.booleans()), min_size=1, max_size=6, unique_by=lambda x: x[0]
+    )
+)
+def test_no_strength_makes_up_for_a_weakness(figures: list[tuple[str, bool]]) -> None:
+    of_record = {
+        name: LINES[name] for name, _ in figures if name not in ("permutation p",) and "PSI" not in name
+        and "live" not in name and "of eight" not in name
+    }  # fmt: skip
+    changes: dict[str, Any] = {}
+    for name, weak in figures:
+        if name in of_record:
+            at, bound, good, step = LINES[name]
+            moved = at(cast(bound + (-good if weak else good) * step, step)).walk_forward
+            changes |= {k: v for k, v in moved.model_dump().items() if v != getattr(record(), k)}
+    expected = {name for name, weak in figures if weak and name in of_record}
+    found = verdict(evidence(walk_forward=record(**changes)))
+    assert {line.figure_name for line in found.failures} == expected
+    assert found.approved == (not expected)
+
+
+def test_a_verdict_read_back_from_json_is_the_same() -> None:
+    for given_ in (evidence(), evidence(leakage_checks=4), evidence(permutation=chance(p_value=None))):
+        found = verdict(given_)
+        assert GateVerdict.model_validate_json(canonical_json(found)) == found
+
+
+gains = st.lists(st.floats(0.0, 1e6), min_size=1, max_size=20)
+
+
+@given(gain=gains, share=st.floats(0.01, 1.0))
+def test_critical_features_are_the_fewest_that_carry_the_share(gain: list[float], share: float) -> None:
+    named = [(f"f{index:02d}", value) for index, value in enumerate(gain)]
+    total = sum(value for _, value in sorted(named, key=lambda item: (-item[1], item[0])))
+    chosen = critical_features(named, share)
+    value = dict(named)
+    carried = sum(value[name] for name in chosen)
+    if total > 0:
+        assert carried >= share * total * (1 - 1e-12)
+        assert carried - value[chosen[-1]] < share * total
+        left = [v for name, v in named if name not in chosen]
+        assert min(value[name] for name in chosen) >= max(left, default=0.0)
+    else:
+        assert chosen == []
+    assert critical_features(list(reversed(named)), share) == chosen

@@ -1,0 +1,57 @@
+"""What the learners leave behind: read back the same, and dated by the rows they were given."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from huracan_assets.learning.calibration import IsotonicMap
+from huracan_assets.learning.records import Calibrator, FoldRecord, LightGBMModel, out_of_fold_frame, utc
+from huracan_assets.resources.lake import canonical_json
+from huracan_assets_tests.learning.test_classroom import small
+
+MAP = IsotonicMap((0.1, 1 / 3), (0.4, 0.7000000000000001))
+
+
+def test_an_instant_keeps_its_microseconds_and_is_utc() -> None:
+    assert utc(np.datetime64("2026-01-01T12:34:56.789012")) == datetime(2026, 1, 1, 12, 34, 56, 789012, tzinfo=UTC)
+
+
+def test_a_fold_is_dated_by_the_newest_label_that_taught_it() -> None:
+    room = small(4)
+    for fold in room.folds:
+        record = FoldRecord.of(fold, room.ts.label_end)
+        assert record.fitted_until == utc(max(room.ts.label_end[row] for row in fold.train))
+        assert record.fitted_until <= record.test_start < record.test_end
+        assert (record.train_rows, record.test_rows) == (len(fold.train), len(fold.test))
+
+
+def test_models_and_calibrators_read_back_from_json_are_the_same() -> None:
+    room = small(5)
+    records = tuple(FoldRecord.of(fold, room.ts.label_end) for fold in room.folds)
+    model = LightGBMModel(
+        names=("x",), recipe_sha256="r", folds=records, fold_texts=(("a", "b"),) * 3, final_texts=("c", "d\n"),
+        gain=(("x", 0.1 + 0.2),), out_of_fold_sha256="o",
+    )  # fmt: skip
+    calibrator = Calibrator(
+        per_fold=(None, (MAP, MAP)), final=(MAP, MAP), fitted_until=(None, datetime(2026, 1, 1, tzinfo=UTC))
+    )
+    assert LightGBMModel.model_validate_json(canonical_json(model)) == model
+    assert Calibrator.model_validate_json(canonical_json(calibrator)) == calibrator
+    assert calibrator.of_fold(1) == (MAP, MAP)
+    with pytest.raises(ValueError, match="fold 0 calibrates others"):
+        calibrator.of_fold(0)
+
+
+def test_the_out_of_fold_frame_has_each_tested_row_once_with_its_own_figures() -> None:
+    room = small(6)
+    raw = np.random.default_rng(6).random((len(room.ts), 2))
+    frame = out_of_fold_frame(room.ts, room.folds, raw)
+    rows = room.out_of_sample()
+    assert frame["as_of"].dt.replace_time_zone(None).to_numpy().tolist() == room.ts.as_of[rows].tolist()
+    np.testing.assert_array_equal(frame.select("long", "short").to_numpy(), raw[rows])
+    for index, as_of in frame.select("fold", "as_of").iter_rows():
+        fold = room.folds[index]
+        assert utc(fold.test_start) < as_of <= utc(fold.test_end)

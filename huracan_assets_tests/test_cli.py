@@ -1,0 +1,195 @@
+"""The operator's command line: friendly refusals, the verdict, and a real symbol-day that fails and says why."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typer.testing import CliRunner, Result
+
+from huracan_assets import cli
+from huracan_assets.gates.verdict import GATES, GateVerdict, Line
+from huracan_assets.registry.bundle import write_bundle
+from huracan_assets.registry.signing import public_pem
+from huracan_assets.resources.lake import Lake
+from huracan_assets.settings import settings
+
+DAY, SYMBOL = date(2025, 6, 30), "BTC-USDT"
+HURACAN = Path(sys.executable).with_name("huracan")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HURACAN_HOME", str(tmp_path))
+    for variable in ("HURACAN_LAKE", "DATABASE_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    return tmp_path
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.app, list(arguments))
+
+
+def line(gate: str, figure: float | None, bound: float = 1.0, **more: object) -> Line:
+    known = {
+        "figure_name": f"figure of {gate}",
+        "direction": "above",
+        "n_eff": None,
+        "sentence": "as measured",
+    }
+    return Line.model_validate({**known, "gate": gate, "figure": figure, "bound": bound, **more})
+
+
+def judged(home: Path, lines: list[Line]) -> None:
+    verdict = GateVerdict.of(SYMBOL, DAY, lines, settings().gates)
+    Lake.open().write_document("gate_verdict", SYMBOL, DAY, verdict)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("run", "2025-06-30", "BTC-USD"), "did you mean BTC-USDT"),
+        (("verdict", "2025-06-30", "DOGGE-USDT"), "did you mean DOGE-USDT"),
+        (("run", "BTC-USDT", "2025-06-30"), "the day comes first: 2025-06-30 BTC-USDT"),
+        (("run", "30.06.2025", "BTC-USDT"), "write it as YYYY-MM-DD"),
+        (("run", "2999-01-01", "BTC-USDT"), "not closed"),
+        (("run", "1999-01-01", "BTC-USDT"), f"before market.first_day, {settings().market.first_day}"),
+        (("run", "2024-09-10", "MATIC-USDT"), "was delisted before 2024-09-10"),
+        (("verdict", "2025-06-30", "BTC-USDT"), "materialise gate_verdict of 2025-06-30|BTC-USDT first"),
+        (("night", "2025-06-30"), "`huracan up`"),
+        (("night", "2999-01-01"), "not closed"),
+        (("bundle", "verify", "nowhere"), "handoff_ed25519.pub does not exist"),
+    ],
+)
+def test_a_refusal_is_one_sentence_and_exit_code_1(
+    home: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    result = call(*arguments)
+    assert result.exit_code == 1
+    assert sentence in result.stderr
+    assert result.stderr.startswith("huracan: ")
+    assert "Traceback" not in result.output
+    assert not (home / "postgres").exists()
+
+
+def test_the_verdict_has_each_line_with_its_bound_and_result(home: Path) -> None:
+    lines = [line(gate, 1.5) for gate in GATES[:-1]]
+    lines += [line(GATES[6], None, provisional=True), line(GATES[1], 0.25, 0.15, direction="below")]
+    judged(home, [*lines, line(GATES[2], None, sentence="no evidence: nothing traded")])
+    result = call("verdict", str(DAY), SYMBOL)
+    assert result.exit_code == 0, result.output
+    shown = [row.split() for row in result.stdout.splitlines() if "figure of" in row and ": " not in row]
+    assert len(shown) == 9
+    assert [row[-1] for row in shown] == ["pass"] * 6 + ["provisional", "FAIL", "FAIL"]
+    assert shown[7][-4:] == ["0.25", "below", "0.15", "FAIL"]
+    assert "rejected: 2 of 9 lines fail" in result.stdout
+    assert "figure of 2 risk: as measured" in result.stdout
+    assert "nothing traded" not in result.stdout
+    assert f"look-back  {settings().look_back_days} days, 2025-02-01 to 2025-06-30" in result.stdout
+
+
+def test_an_approval_says_that_it_is_provisional_and_where_the_bundle_is(home: Path) -> None:
+    judged(home, [*(line(gate, 1.5) for gate in GATES[:-1]), line(GATES[6], None, provisional=True)])
+    handoff = {
+        "symbol": SYMBOL,
+        "day": str(DAY),
+        "handed_over": True,
+        "reason": "",
+        "content_sha256": "0" * 64,
+    }
+    Lake.open().write_document("handoff_bundle", SYMBOL, DAY, handoff)
+    result = call("verdict", str(DAY), SYMBOL)
+    assert "approved, provisional" in result.stdout
+    assert str(home / "bundles" / SYMBOL / str(DAY)) in result.stdout
+
+
+def test_a_bundle_is_verified_with_the_key_that_is_given_and_refused_when_changed(home: Path) -> None:
+    key, other = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    for name, one in (("right", key), ("wrong", other)):
+        (home / f"{name}.pub").write_bytes(public_pem(one.public_key()))
+    folder = home / "bundles" / SYMBOL / str(DAY)
+    write_bundle(folder, {"model.txt": b"tree"}, {"symbol": SYMBOL}, approved=True, key=key)
+    right = call("bundle", "verify", str(folder), "--key", str(home / "right.pub"))
+    assert right.exit_code == 0, right.output
+    assert "signed, whole, approved" in right.stdout
+    wrong = call("bundle", "verify", str(folder), "--key", str(home / "wrong.pub"))
+    assert (wrong.exit_code, "do not fit this public key" in wrong.stderr) == (1, True)
+    (folder / "model.txt").write_bytes(b"bush")
+    changed = call("bundle", "verify", str(folder), "--key", str(home / "right.pub"))
+    assert (changed.exit_code, "model.txt was changed" in changed.stderr) == (1, True)
+
+
+def test_the_settings_in_force_are_yaml_that_the_engine_reads_back(home: Path) -> None:
+    import yaml
+
+    shown = yaml.safe_load(call("config").stdout)
+    assert type(settings()).model_validate(shown) == settings()
+
+
+def test_env_names_this_home_and_no_secret(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:secret@db/huracan")
+    shown = call("env").stdout
+    assert f"export HURACAN_HOME={home}\n" in shown
+    assert f"export DAGSTER_HOME={home}/dagster\n" in shown
+    assert "secret" not in shown
+    assert (home / "dagster" / "dagster.yaml").is_file()
+
+
+def test_status_of_an_empty_home_says_what_to_do(home: Path) -> None:
+    result = call("status")
+    assert result.exit_code == 0
+    assert "`huracan up` starts them" in result.stdout
+    assert list(home.iterdir()) == []
+
+
+def test_settings_that_contradict_each_other_are_said_without_a_traceback(tmp_path: Path) -> None:
+    result = huracan(tmp_path, "config", HURACAN_LEARNING__FOLDS="500")
+    assert result.returncode == 1
+    assert "for 500 folds" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_day_that_the_source_lacks_fails_in_the_sources_own_words(tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    result = huracan(
+        tmp_path,
+        "run",
+        "2025-06-30",
+        "BTC-USDT",
+        HURACAN_MARKET__SOURCE="archive",
+        HURACAN_MARKET__ARCHIVE=str(archive),
+    )
+    assert result.returncode == 1
+    assert "huracan: candles: " in result.stderr
+    assert f"archive {archive} does not know the symbol BTC-USDT" in result.stderr
+    assert "Traceback" not in result.stderr
+    log = tmp_path / "logs" / "run.2025-06-30.BTC-USDT.log"
+    assert str(log) in result.stderr
+    assert "STEP_FAILURE" in log.read_text(encoding="utf-8")
+
+
+def test_help_is_there_at_once() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = subprocess.run([str(HURACAN), "--help"], capture_output=True, text=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
+    commands = ("demo", "run", "night", "verdict", "status", "up", "down", "env", "config", "bundle")
+    assert all(f" {name} " in result.stdout for name in commands)
+
+
+def huracan(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """The installed command in a process of its own, in a home of its own."""
+    given = {
+        name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "HURACAN_LAKE")
+    }
+    given |= {"HURACAN_HOME": str(home), **env}
+    return subprocess.run(
+        [str(HURACAN), *arguments], env=given, capture_output=True, text=True, check=False, timeout=120
+    )

@@ -1,0 +1,119 @@
+"""Eight scenarios traded by a real Brain; what breaks a rule is not sound, what did not run is not complete."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from huracan_assets.settings import read_settings
+from huracan_assets.shadow.ledger import Traded
+from huracan_assets.shadow.replay import replay
+from huracan_assets.simulation.costs import Costs
+from huracan_assets.validation.stress_report import SCENARIOS, StressReport, StressResult, Subject, stress_report
+from huracan_assets_tests.decision.brains import FIRST, brain, stretch
+from huracan_assets_tests.gates.evidence import scenario, stress
+from huracan_assets_tests.shadow.trades import ledger, row
+
+SETTINGS = read_settings("local")
+BEGIN = datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def subject() -> Subject:
+    bars = stretch().bars(SETTINGS.decision_minutes)
+    return Subject(brain(), stretch(), bars, SETTINGS, Costs.of(SETTINGS.simulation), 7)
+
+
+@pytest.fixture(scope="module")
+def report(subject: Subject) -> StressReport:
+    return stress_report(subject)
+
+
+def test_all_eight_run_in_order_trade_and_are_sound(report: StressReport) -> None:
+    assert tuple(result.scenario for result in report.results) == SCENARIOS
+    assert report.is_complete()
+    assert report.days == 2
+    assert [result.scenario for result in report.results if not result.sound] == []
+    assert [result.scenario for result in report.results if not result.trades] == ["6 data-feed attack"]
+    assert all(math.isfinite(result.drawdown) and result.drawdown >= 0 for result in report.results)
+
+
+def test_a_second_report_is_the_same(subject: Subject, report: StressReport) -> None:
+    assert stress_report(subject) == report
+
+
+def test_dearer_worlds_bring_less_than_the_plain_one(subject: Subject) -> None:
+    plain = subject.run("plain", "as it was")
+    dear = subject.run("dear", "fees", costs=subject.costs.with_fees(5.0))
+    assert dear.net_bps < plain.net_bps
+    assert plain.net_bps == pytest.approx(
+        replay(brain(), stretch(), SETTINGS, subject.costs, bars=subject.bars).ledger["net_bps"].sum()
+    )
+
+
+def test_bars_at_hand_trade_as_bars_computed_from_the_candles(subject: Subject) -> None:
+    computed = replay(brain(), stretch(), SETTINGS, subject.costs)
+    given = replay(brain(), stretch(), SETTINGS, subject.costs, bars=subject.bars)
+    assert computed.ledger.equals(given.ledger)
+    assert computed.ledger["as_of"].min() > BEGIN  # type: ignore[operator]
+
+
+def test_an_attack_that_is_missed_is_unsound_and_named(subject: Subject) -> None:
+    blind = SETTINGS.guards.model_copy(update={"max_return_sigmas": 1e9, "max_seam_bps": 1e9})
+    careless = replace(subject, settings=SETTINGS.model_copy(update={"guards": blind}))
+    from huracan_assets.validation.stress_report import RUNS
+
+    result = RUNS[5](careless, SCENARIOS[5])
+    assert not result.sound
+    assert result.detail == "not quarantined: a spike of 50 %, half a day revised by 50 %"
+
+
+def measured(subject: Subject, *rows: dict[str, object], keep: float = 1.0) -> StressResult:
+    return subject.measure("x", "by hand", Traded(ledger(*rows), {}), keep)
+
+
+def test_what_was_traded_is_measured_by_day(subject: Subject) -> None:
+    hour = timedelta(hours=1)
+    found = measured(
+        subject, row(BEGIN + hour, -100.0), row(BEGIN + 5 * hour, 40.0), row(BEGIN + 30 * hour, -80.0)
+    )
+    assert (found.trades, found.sound) == (3, True)
+    assert found.net_bps == pytest.approx(-140.0)
+    assert found.drawdown == pytest.approx(0.014)
+
+
+def test_two_positions_at_once_or_one_too_large_are_not_sound(subject: Subject) -> None:
+    one, minutes = row(BEGIN + timedelta(hours=1), 5.0), timedelta(minutes=1)
+    assert not measured(subject, one, row(one["exit_at"] - minutes, 5.0)).sound
+    assert measured(subject, one, row(one["exit_at"], 5.0)).sound
+    assert not measured(subject, row(BEGIN + timedelta(hours=1), 5.0, size_gbp=1000.1)).sound
+
+
+def test_of_the_fills_a_share_is_lost_the_same_one_each_time(subject: Subject) -> None:
+    rows = [row(BEGIN + timedelta(hours=2 * place), 1.0) for place in range(20)]
+    kept = measured(subject, *rows, keep=0.2)
+    assert 0 < kept.trades < 12
+    assert measured(subject, *rows, keep=0.2) == kept
+    assert measured(replace(subject, seed=8), *rows, keep=0.2).net_bps <= 20.0
+
+
+def test_the_worst_is_the_deepest_and_one_that_is_no_number_is_worse_than_all() -> None:
+    assert stress(drawdown=0.2).worst() == scenario(SCENARIOS[-1], drawdown=0.2)
+    whole = stress(drawdown=0.01)
+    worst = whole.worst()
+    assert worst is not None
+    assert worst.drawdown == 0.03
+    unknown = stress(drawdown=float("nan")).worst()
+    assert unknown is not None
+    assert unknown.scenario == SCENARIOS[-1]
+
+
+@pytest.mark.parametrize("kept", [slice(0, 7), slice(1, 8), slice(None, None, -1), slice(0, 0)])
+def test_without_all_eight_in_order_there_is_no_worst(kept: slice) -> None:
+    whole = stress()
+    part = whole.model_copy(update={"results": whole.results[kept]})
+    assert not part.is_complete()
+    assert part.worst() is None
