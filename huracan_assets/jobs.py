@@ -12,7 +12,7 @@ import dagster as dg
 from huracan_assets.health.night_report import NightReport, SymbolRun, night_report
 from huracan_assets.market.assets import candles, funding_rates
 from huracan_assets.observability.tables import markdown_table
-from huracan_assets.partitions import days, partition_key, symbol_days
+from huracan_assets.partitions import days, partition_key
 from huracan_assets.resources.lake import Lake, content_hash
 from huracan_assets.resources.materialize import OWNERS
 from huracan_assets.settings import settings
@@ -28,13 +28,11 @@ market = dg.define_asset_job(
     "market",
     market_selection,
     description="Act 1: candles and funding of a day, all symbols in one run.",
-    partitions_def=symbol_days,
 )
 brains = dg.define_asset_job(
     "brains",
     dg.AssetSelection.all() - market_selection,
     description="Act 2: features to hand-off of one symbol-day.",
-    partitions_def=symbol_days,
 )
 
 daily_metrics = dg.AssetSpec(

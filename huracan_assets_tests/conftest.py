@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from huracan_assets_tests.fixtures import engine_home, session_home  # noqa: F401  (found here by name)
+from huracan_assets_tests.fixtures import cli_night, engine_home, session_home  # noqa: F401  (by name)
 
 # Before polars, numpy or torch load: afterwards these variables do nothing.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from huracan_assets_tests.end_to_end.engine import Ended, Engine
 
 
 def forget_databases() -> None:
@@ -40,3 +44,14 @@ def engine_home(session_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     forget_databases()
     yield session_home
     forget_databases()
+
+
+@pytest.fixture(scope="session")
+def cli_night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Ended]]:
+    """A small night in a fresh home, run by `huracan run`; approved, since its bounds pass anything."""
+    from huracan_assets_tests.end_to_end.engine import Engine
+    from huracan_assets_tests.end_to_end.profile import APPROVING, BENCHMARK, NIGHT, SMALL
+
+    engine = Engine(tmp_path_factory.mktemp("cli") / "home", SMALL | APPROVING)
+    yield engine, engine.command("huracan", "run", NIGHT.isoformat(), BENCHMARK).succeeded()
+    engine.stop()

@@ -19,6 +19,8 @@ from huracan_assets.registry.bundle import write_bundle
 from huracan_assets.registry.signing import public_pem
 from huracan_assets.resources.lake import Lake
 from huracan_assets.settings import settings
+from huracan_assets_tests.end_to_end.engine import Ended, Engine
+from huracan_assets_tests.end_to_end.profile import BENCHMARK, NIGHT
 
 DAY, SYMBOL = date(2025, 6, 30), "BTC-USDT"
 HURACAN = Path(sys.executable).with_name("huracan")
@@ -173,6 +175,28 @@ def test_a_day_that_the_source_lacks_fails_in_the_sources_own_words(tmp_path: Pa
     log = tmp_path / "logs" / "run.2025-06-30.BTC-USDT.log"
     assert str(log) in result.stderr
     assert "STEP_FAILURE" in log.read_text(encoding="utf-8")
+
+
+def test_a_night_shows_its_steps_its_verdict_and_a_bundle_that_verifies(
+    cli_night: tuple[Engine, Ended],
+) -> None:
+    engine, ended = cli_night
+    done = [row.split()[1] for row in ended.output.splitlines() if " done " in row]
+    assert (done[0], done[-1]) == ("candles", "handoff_bundle")
+    assert len(done) == len(set(done)) == len(made_assets())
+    assert "approved, provisional" in ended.output
+    folder = engine.home / "bundles" / BENCHMARK / str(NIGHT)
+    assert f"huracan bundle verify {folder}" in ended.output
+    assert "signed, whole, approved" in engine.command("huracan", "bundle", "verify", str(folder)).succeeded().output
+    again = engine.command("huracan", "verdict", str(NIGHT), BENCHMARK).succeeded()
+    assert again.output.strip() in ended.output
+
+
+def made_assets() -> set[str]:
+    from huracan_assets.definitions import defs
+
+    graph = defs.resolve_asset_graph()
+    return {key.to_user_string() for key in graph.materializable_asset_keys}
 
 
 def test_help_is_there_at_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -26,7 +27,7 @@ def test_a_key_is_dagsters_own_and_reads_back(day: date, symbol: str) -> None:
 def test_days_are_consecutive_and_both_ends_are_among_them(first: date, count: int) -> None:
     found = days_between(first, first + timedelta(days=count - 1))
     assert (len(found), found[0], found[-1]) == (count, first, first + timedelta(days=count - 1))
-    assert all(after - before == DAY for before, after in zip(found[:-1], found[1:], strict=True))
+    assert all(after - before == DAY for before, after in itertools.pairwise(found))
     assert days_until(found[-1], count) == found
 
 

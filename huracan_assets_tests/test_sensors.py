@@ -1,9 +1,9 @@
-"""The three acts of a night against a real run storage."""
+"""Acts 2 and 3 of a night against a real run storage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from uuid import uuid4
 
 import dagster as dg
@@ -12,7 +12,6 @@ import pytest
 from huracan_assets.definitions import defs
 from huracan_assets.jobs import NIGHT, SYMBOL, brain_request, close_request, market_request, symbol_runs
 from huracan_assets.partitions import symbol_days
-from huracan_assets.schedules import nightly
 from huracan_assets.sensors import NIGHTS_WATCHED, brains_ended, market_ended, nights
 from huracan_assets.settings import settings
 
@@ -49,54 +48,15 @@ def all_brains(instance: dg.DagsterInstance, day: date, status: Status) -> None:
         started(instance, brain_request(day, symbol), status)
 
 
-# Act 1
-
-
-def test_the_tick_at_two_requests_the_day_before_for_all_symbols_as_one_run(instance: dg.DagsterInstance) -> None:
-    tick = datetime(2026, 1, 2, 2, 0, tzinfo=UTC)
-    with dg.build_schedule_context(instance=instance, scheduled_execution_time=tick) as context:
-        data = nightly.evaluate_tick(context)
-    assert data.run_requests is not None
-    (request,) = data.run_requests
-    listed = settings().market.listed(DAY)
-    assert request.tags[NIGHT] == "2026-01-01"
-    assert request.partition_key is None
-    span = dg.PartitionKeyRange(
-        request.tags["dagster/asset_partition_range_start"], request.tags["dagster/asset_partition_range_end"]
-    )
-    keys = symbol_days.get_partition_keys_in_range(span)
-    assert sorted(keys) == sorted(f"2026-01-01|{symbol}" for symbol in listed)
-
-
-def test_the_schedule_runs_unless_it_is_stopped_and_its_clock_is_utc() -> None:
-    assert nightly.default_status == dg.DefaultScheduleStatus.RUNNING
-    assert (nightly.cron_schedule, nightly.execution_timezone) == ("0 2 * * *", "UTC")
-    for sensor in (market_ended, brains_ended):
-        assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
-
-
-@pytest.mark.parametrize(("day", "is_there"), [(BEFORE_DELISTING, True), (AFTER_DELISTING, False)])
-def test_a_retired_symbol_is_fetched_until_the_day_it_was_delisted(day: date, is_there: bool) -> None:
-    tags = market_request(day).tags
-    keys = symbol_days.get_partition_keys_in_range(
-        dg.PartitionKeyRange(
-            tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"]
-        )
-    )
-    assert (f"{day}|MATIC-USDT" in keys) == is_there
-    assert len(keys) == (21 if is_there else 20)
-
-
-# Act 2
-
-
 @pytest.mark.parametrize("ended", [Status.SUCCESS, Status.FAILURE, Status.CANCELED])
 def test_when_the_market_run_has_ended_however_each_listed_symbol_has_a_brain(
     instance: dg.DagsterInstance, ended: Status
 ) -> None:
     started(instance, market_request(DAY), ended)
     found = requests(market_ended, instance)
-    assert [request.partition_key for request in found] == [f"{DAY}|{s}" for s in settings().market.listed(DAY)]
+    assert [request.partition_key for request in found] == [
+        f"{DAY}|{s}" for s in settings().market.listed(DAY)
+    ]
     assert {request.job_name for request in found} == {"brains"}
     assert all(request.tags[NIGHT] == "2026-01-01" for request in found)
     assert [request.tags[SYMBOL] for request in found] == list(settings().market.listed(DAY))
@@ -110,7 +70,9 @@ def test_while_the_market_run_is_under_way_nothing_is_requested(
     assert requests(market_ended, instance) == []
 
 
-def test_the_same_night_is_requested_under_the_same_keys_whenever_one_looks(instance: dg.DagsterInstance) -> None:
+def test_the_same_night_is_requested_under_the_same_keys_whenever_one_looks(
+    instance: dg.DagsterInstance,
+) -> None:
     started(instance, market_request(DAY), Status.SUCCESS)
     first = [request.run_key for request in requests(market_ended, instance)]
     all_brains(instance, DAY, Status.SUCCESS)
@@ -123,7 +85,9 @@ def test_a_retired_symbol_has_a_brain_until_the_day_it_was_delisted(
     instance: dg.DagsterInstance, day: date, is_there: bool
 ) -> None:
     started(instance, market_request(day), Status.SUCCESS)
-    assert (f"{day}|MATIC-USDT" in [request.partition_key for request in requests(market_ended, instance)]) == is_there
+    assert (
+        f"{day}|MATIC-USDT" in [request.partition_key for request in requests(market_ended, instance)]
+    ) == is_there
 
 
 def test_a_market_run_outside_any_night_opens_none(instance: dg.DagsterInstance) -> None:
@@ -140,7 +104,9 @@ def test_a_market_run_that_is_repeated_is_waited_for(instance: dg.DagsterInstanc
 def test_the_newest_nights_are_watched_and_no_more(instance: dg.DagsterInstance) -> None:
     for ahead in range(NIGHTS_WATCHED + 2):
         started(instance, market_request(DAY.replace(day=1 + ahead)), Status.SUCCESS)
-    assert [day.day for day, _ in nights(instance)] == [NIGHTS_WATCHED + 2 - back for back in range(NIGHTS_WATCHED)]
+    assert [day.day for day, _ in nights(instance)] == [
+        NIGHTS_WATCHED + 2 - back for back in range(NIGHTS_WATCHED)
+    ]
 
 
 def test_every_request_names_a_partition_of_its_job(instance: dg.DagsterInstance) -> None:
@@ -150,15 +116,16 @@ def test_every_request_names_a_partition_of_its_job(instance: dg.DagsterInstance
         assert symbol_days.has_partition_key(request.partition_key)
 
 
-# Act 3
-
-
-def test_the_close_is_requested_once_every_brain_has_ended_well_or_badly(instance: dg.DagsterInstance) -> None:
+def test_the_close_is_requested_once_every_brain_has_ended_well_or_badly(
+    instance: dg.DagsterInstance,
+) -> None:
     started(instance, market_request(DAY), Status.SUCCESS)
     assert requests(brains_ended, instance) == []
     *others, last = settings().market.listed(DAY)
     for place, symbol in enumerate(others):
-        started(instance, brain_request(DAY, symbol), (Status.SUCCESS, Status.FAILURE, Status.CANCELED)[place % 3])
+        started(
+            instance, brain_request(DAY, symbol), (Status.SUCCESS, Status.FAILURE, Status.CANCELED)[place % 3]
+        )
     assert requests(brains_ended, instance) == [], "one symbol has no run"
     run = started(instance, brain_request(DAY, last), Status.STARTED)
     assert requests(brains_ended, instance) == [], "one run is under way"
@@ -185,3 +152,9 @@ def test_one_nights_brains_do_not_close_another(instance: dg.DagsterInstance) ->
         started(instance, market_request(day), Status.SUCCESS)
     all_brains(instance, other, Status.SUCCESS)
     assert [request.run_key for request in requests(brains_ended, instance)] == [f"close {other}"]
+
+
+def test_the_sensors_run_unless_they_are_stopped() -> None:
+    assert {sensor.default_status for sensor in (market_ended, brains_ended)} == {
+        dg.DefaultSensorStatus.RUNNING
+    }

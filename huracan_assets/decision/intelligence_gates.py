@@ -28,7 +28,7 @@ class Candidate:
 
 
 def _side(candidate: Candidate, limits: DecisionSettings) -> NDArray[np.bool_]:
-    return candidate.side != 0
+    return np.asarray(candidate.side != 0)
 
 
 def _meta_label(candidate: Candidate, limits: DecisionSettings) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from huracan_assets.observability.plots import feature_heatmap
 from huracan_assets.partitions import look_back, partition_key, symbol_day, trailing
 from huracan_assets.resources.io_manager import artifact
 from huracan_assets.resources.lake import Lake
-from huracan_assets.resources.materialize import check_partitions, make_range, record, room
+from huracan_assets.resources.materialize import check_partitions, make_range, record, record_forgotten, room
 from huracan_assets.settings import settings
 
 CHUNK_DAYS = 31
@@ -66,6 +66,7 @@ def feature_version(context: dg.AssetExecutionContext) -> dg.MaterializeResult[F
         context.log.info(f"healing {len(stale)} days of features of {symbol}, {stale[0]} to {stale[-1]}")
         for past, metadata in make_features(context, symbol, stale).items():
             record(context, features.key, partition_key(past, symbol), {**metadata, "healed": True})
+    record_forgotten(context, features.key, symbol, window)
     version = FeatureVersion(
         symbol=symbol,
         day=day,

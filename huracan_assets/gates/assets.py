@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from huracan_assets.gates.live import live_evidence
-from huracan_assets.gates.seven_gates import Evidence, FeatureDrift, critical_features, judge
+from huracan_assets.gates.seven_gates import Evidence, critical_drift, critical_features, judge
 from huracan_assets.gates.verdict import GateVerdict
 from huracan_assets.learning.records import LightGBMModel
 from huracan_assets.observability.plots import gate_margins
@@ -35,7 +35,6 @@ def gate_verdict(
     day, symbol = symbol_day(context.partition_key)
     bounds = settings().gates
     critical = critical_features(lightgbm_model.gain, bounds.critical_gain_share)
-    drift = drift_report.filter(pl.col("feature").is_in(critical)).select("feature", "psi", "psi_null_99")
     findings = leakage_report.report.findings
     evidence = Evidence(
         walk_forward=walk_forward_report,
@@ -43,7 +42,7 @@ def gate_verdict(
         stress=stress_report,
         leakage_findings=tuple(finding.sentence for found in findings.values() for finding in found),
         leakage_checks=len(findings),
-        critical_drift=tuple(FeatureDrift(**row) for row in drift.iter_rows(named=True)),
+        critical_drift=critical_drift(drift_report, critical),
         live=live_evidence(forward_ledger),
     )
     verdict = judge(symbol, day, evidence, bounds)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import date
 
+import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.gates.verdict import GATES, Direction, GateVerdict, Line
@@ -78,6 +80,18 @@ def critical_features(gain: Sequence[tuple[str, float]], share: float) -> list[s
         chosen.append(name)
         carried += value
     return chosen
+
+
+def critical_drift(report: pl.DataFrame, critical: Sequence[str]) -> tuple[FeatureDrift, ...]:
+    """The drift of each critical feature, in order; one that the report lacks is unknown, and fails its gate.
+
+    Args:
+        report: at least `feature`, `psi`, `psi_null_99`.
+    """
+    known = {name: (psi, null) for name, psi, null in report.select("feature", "psi", "psi_null_99").iter_rows()}
+    unknown = (math.nan, math.nan)
+    found = ((name, *known.get(name, unknown)) for name in critical)
+    return tuple(FeatureDrift(feature=name, psi=psi, psi_null_99=null) for name, psi, null in found)
 
 
 def _line(

@@ -18,7 +18,7 @@ from huracan_assets.market.source import MarketSource, open_source, refuse_futur
 from huracan_assets.observability.plots import price_and_volume
 from huracan_assets.partitions import partition_key
 from huracan_assets.resources.lake import Lake
-from huracan_assets.resources.materialize import check_partitions, make_range, record, room
+from huracan_assets.resources.materialize import check_partitions, make_range, record, record_forgotten, room
 from huracan_assets.settings import settings
 
 CHUNK_DAYS = 31  # so that a long range is written as it arrives
@@ -97,6 +97,7 @@ def heal(context: dg.AssetExecutionContext, asset: str, symbol: str, days: Seque
         context.log.info(f"healing {len(missing)} days of {asset} of {symbol}, {missing[0]} to {missing[-1]}")
         for day, metadata in MAKERS[asset](context, symbol, missing).items():
             record(context, dg.AssetKey(asset), partition_key(day, symbol), {**metadata, "healed": True})
+    record_forgotten(context, dg.AssetKey(asset), symbol, days)
     return missing
 
 

@@ -16,4 +16,4 @@ def regime_vote(bars: pl.DataFrame, regimes: pl.DataFrame) -> NDArray[np.float64
     """
     trend, stretch = (np.nan_to_num(bars[name].cast(pl.Float64).to_numpy()) for name in ("trend_str", "mean_rev"))
     p_trend, p_range, p_panic = (regimes[name].to_numpy() for name in ("p_trend", "p_range", "p_panic"))
-    return np.clip((1.0 - p_panic) * (p_trend * trend - p_range * stretch), -1.0, 1.0)
+    return np.asarray(np.clip((1.0 - p_panic) * (p_trend * trend - p_range * stretch), -1.0, 1.0))

@@ -85,6 +85,18 @@ def record(context: dg.AssetExecutionContext, asset: dg.AssetKey, key: str, meta
     )
 
 
+def record_forgotten(
+    context: dg.AssetExecutionContext, asset: dg.AssetKey, symbol: str, days: Iterable[date]
+) -> list[date]:
+    """Record those of `days` that lie in the lake but not in Dagster's log: a run was killed between the two."""
+    known = context.instance.get_materialized_partitions(asset)
+    forgotten = [day for day in days if partition_key(day, symbol) not in known]
+    for day in forgotten:
+        digest = Lake.open().frame_hash(asset.path[-1], symbol, day)
+        record(context, asset, partition_key(day, symbol), {"content_sha256": digest, "healed": True})
+    return forgotten
+
+
 def check_partitions(
     context: dg.AssetCheckExecutionContext, asset: str, validate: Callable[[str, date, pl.DataFrame], object]
 ) -> dg.AssetCheckResult:

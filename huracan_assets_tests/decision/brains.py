@@ -1,4 +1,4 @@
-"""A small real Brain: two LightGBM boosters, a PPO agent and a fitted policy, on all features of the recipe."""
+"""A small real Brain: two LightGBM boosters, a PPO agent and a fitted policy, on the recipe's features."""
 
 from __future__ import annotations
 
@@ -48,7 +48,12 @@ def agent() -> bytes:
 def brain() -> Brain:
     """It trades on almost anything, so that there is something to see."""
     eager = policy(
-        2, min_confidence=0.0, min_agreement=0.0, min_edge_to_cost=-1e6, max_spread_bps=1e3, max_daily_volatility=10.0
+        2,
+        min_confidence=0.0,
+        min_agreement=0.0,
+        min_edge_to_cost=0.0,
+        max_spread_bps=1e3,
+        max_daily_volatility=10.0,
     )
     return Brain(eager, (booster_text(1), booster_text(2)), agent(), FEATURE_NAMES, recipe_hash())
 

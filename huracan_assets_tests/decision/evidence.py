@@ -25,7 +25,7 @@ def policy(seed: int = 0, n: int = 400, **changes: Any) -> DecisionPolicy:
     rng = np.random.default_rng(seed)
     raw = rng.uniform(0.3, 0.7, (n, 2))
     net = 300.0 * (raw - 0.45) + rng.normal(0.0, 40.0, (n, 2))
-    maps = [isotonic_map(raw[:, side], net[:, side] > 0, np.ones(n)) for side in (0, 1)]
+    maps = [isotonic_map(raw[:, side], (net[:, side] > 0).astype(float), np.ones(n)) for side in (0, 1)]
     votes = rng.uniform(-1.0, 1.0, (n, len(SOURCES)))
     return fit_policy(raw, net, votes, rng.uniform(0.2, 1.0, n), (maps[0], maps[1]), limits(**changes))
 

@@ -72,18 +72,27 @@ def test_features_are_taken_by_name_in_the_models_order_and_nulls_are_nan(bars: 
 def test_evidence_of_other_bars_is_refused(which: str, bars: pl.DataFrame) -> None:
     regimes = classify(bars)
     signals = alpha_signals(bars, regimes)
-    conditions = trade_conditions(stretch().grid(), bars, Costs.of(SETTINGS.simulation), SETTINGS.simulation, 1000.0)
+    conditions = trade_conditions(
+        stretch().grid(), bars, Costs.of(SETTINGS.simulation), SETTINGS.simulation, 1000.0
+    )
     zeros = np.zeros(bars.height)
     recalled = bars.select(
         "as_of",
         neighbours=pl.lit(0),
         **{f"{side}_neighbours": pl.lit(0) for side in ("long", "short")},
-        **{f"{side}_{kind}_net_bps": pl.lit(None, pl.Float64) for side in ("long", "short") for kind in ("mean", "rms")},
+        **{
+            f"{side}_{kind}_net_bps": pl.lit(None, pl.Float64)
+            for side in ("long", "short")
+            for kind in ("mean", "rms")
+        },
     )
     parts = {"regimes": regimes, "signals": signals, "recalled": recalled}
     raw = np.full((bars.height, 2), 0.5)
     evidence_of(bars, conditions=conditions, raw=raw, agent_vote=zeros, **parts)
-    late = {name: part.with_columns(pl.col("as_of").dt.offset_by("15m")) if name == which else part for name, part in parts.items()}
+    late = {
+        name: part.with_columns(pl.col("as_of").dt.offset_by("15m")) if name == which else part
+        for name, part in parts.items()
+    }
     with pytest.raises(ContractError, match=which):
         evidence_of(bars, conditions=conditions, raw=raw, agent_vote=zeros, **late)
 

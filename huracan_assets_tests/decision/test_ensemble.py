@@ -36,9 +36,7 @@ def test_the_tally_is_the_weighted_mean_of_the_votes_cast(votes: Floats, weights
 
 
 @given(votes=ballots, weights=weightings, quiet=st.integers(0, M - 1), nothing=st.sampled_from([0.0, np.nan]))
-def test_silence_dilutes_nobody(
-    votes: Floats, weights: dict[str, float], quiet: int, nothing: float
-) -> None:
+def test_silence_dilutes_nobody(votes: Floats, weights: dict[str, float], quiet: int, nothing: float) -> None:
     silent = votes.copy()
     silent[:, quiet] = nothing
     heavier = weights | {SOURCES[quiet]: WEIGHT_CAP}

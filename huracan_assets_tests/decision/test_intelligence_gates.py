@@ -12,7 +12,11 @@ from huracan_assets.shadow.ledger import Book
 from huracan_assets_tests.decision.evidence import limits
 
 LIMITS = limits(
-    min_confidence=0.55, min_edge_to_cost=2.0, min_agreement=0.2, max_spread_bps=10.0, max_daily_volatility=0.1
+    min_confidence=0.55,
+    min_edge_to_cost=2.0,
+    min_agreement=0.2,
+    max_spread_bps=10.0,
+    max_daily_volatility=0.1,
 )
 
 

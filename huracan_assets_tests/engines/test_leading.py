@@ -17,7 +17,9 @@ view = st.tuples(st.sampled_from([-1, 0, 1]), share, share)
 
 
 @given(bars=st.lists(st.tuples(view, view, view), min_size=1, max_size=20))
-def test_it_is_the_first_of_the_loudest_that_names_a_side(bars: list[tuple[tuple[int, float, float], ...]]) -> None:
+def test_it_is_the_first_of_the_loudest_that_names_a_side(
+    bars: list[tuple[tuple[int, float, float], ...]],
+) -> None:
     names = ("trend", "range", "other")
     rows = [
         (BEGIN + timedelta(minutes=15 * bar), name, *said)

@@ -62,7 +62,13 @@ def chance(**changes: Any) -> PermutationReport:
 
 def scenario(name: str, **changes: Any) -> StressResult:
     """A scenario that is survived."""
-    figures: dict[str, Any] = {"trades": 9, "net_bps": -20.0, "drawdown": 0.03, "sound": True, "detail": "calm"}
+    figures: dict[str, Any] = {
+        "trades": 9,
+        "net_bps": -20.0,
+        "drawdown": 0.03,
+        "sound": True,
+        "detail": "calm",
+    }
     return StressResult(scenario=name, **{**figures, **changes})
 
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from huracan_assets.gates.seven_gates import Evidence, FeatureDrift, critical_features, judge
+from huracan_assets.gates.seven_gates import (
+    Evidence,
+    FeatureDrift,
+    critical_drift,
+    critical_features,
+    judge,
+)
 from huracan_assets.gates.verdict import GATES, GateVerdict
 from huracan_assets.resources.lake import canonical_json
 from huracan_assets_tests.gates.evidence import DAY, bounds, chance, evidence, live, record, stress
@@ -78,7 +85,14 @@ def test_beyond_its_bound_a_line_passes_on_it_and_short_of_it_it_fails(name: str
     assert failed(at(cast(bound - good * step, step))) == [name]
 
 
-@pytest.mark.parametrize("name", [name for name in LINES if name != "trades" and "PSI" not in name and "of eight" not in name and "live" not in name])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in LINES
+        if name != "trades" and "PSI" not in name and "of eight" not in name and "live" not in name
+    ],
+)
 def test_without_a_figure_a_line_fails_and_says_so(name: str) -> None:
     at = LINES[name][0]
     lines = verdict(at(None)).failures
@@ -128,7 +142,28 @@ def test_unknown_drift_of_one_feature_is_not_hidden_by_another(unknown_first: bo
     unknown = FeatureDrift(feature="rsi", psi=float("nan"), psi_null_99=0.1)
     calm = FeatureDrift(feature="adx", psi=0.01, psi_null_99=0.1)
     pair = (unknown, calm) if unknown_first else (calm, unknown)
-    assert failed(evidence(critical_drift=pair)) == ["PSI, worst critical feature", "PSI over its null's 99 %"]
+    assert failed(evidence(critical_drift=pair)) == [
+        "PSI, worst critical feature",
+        "PSI over its null's 99 %",
+    ]
+
+
+def test_a_critical_feature_that_the_drift_report_lacks_is_unknown() -> None:
+    report = pl.DataFrame(
+        {
+            "feature": ["rsi", "adx", "htf"],
+            "psi": [0.01, 0.02, 9.0],
+            "psi_null_99": [0.1] * 3,
+            "ks": [0.0] * 3,
+        }
+    )
+    found = critical_drift(report, ["adx", "rsi"])
+    assert [(item.feature, item.psi, item.psi_null_99) for item in found] == [
+        ("adx", 0.02, 0.1),
+        ("rsi", 0.01, 0.1),
+    ]
+    lacking = evidence(critical_drift=critical_drift(report, ["adx", "obv"]))
+    assert failed(lacking) == ["PSI, worst critical feature", "PSI over its null's 99 %"]
 
 
 def test_a_feature_that_never_varies_does_not_drift_and_one_that_wakes_does() -> None:
@@ -137,14 +172,17 @@ def test_a_feature_that_never_varies_does_not_drift_and_one_that_wakes_does() ->
 
 
 def test_the_first_model_is_provisional_and_ships() -> None:
-    first = verdict(evidence(live=live(champion=None, days=0, sharpe=None, sharpe_upper=None, backtest_sharpe=None)))
+    first = verdict(
+        evidence(live=live(champion=None, days=0, sharpe=None, sharpe_upper=None, backtest_sharpe=None))
+    )
     assert first.approved
     assert first.provisional
     assert [row["result"] for row in first.rows() if row["gate"] == GATES[6]] == ["provisional"]
 
 
 @pytest.mark.parametrize(
-    "unknown", [{"sharpe_upper": None}, {"backtest_sharpe": None}, {"backtest_sharpe": 0.0}, {"backtest_sharpe": -1.0}]
+    "unknown",
+    [{"sharpe_upper": None}, {"backtest_sharpe": None}, {"backtest_sharpe": 0.0}, {"backtest_sharpe": -1.0}],
 )
 def test_a_champion_without_a_record_to_hold_fails(unknown: dict[str, float | None]) -> None:
     assert failed(evidence(live=live(**unknown))) == ["live over backtest Sharpe, upper 95 %"]
@@ -166,7 +204,10 @@ def test_nothing_traded_fails_every_line_of_performance_and_risk() -> None:
 
 @given(
     figures=st.lists(
-        st.tuples(st.sampled_from(list(LINES)), st.booleans()), min_size=1, max_size=6, unique_by=lambda x: x[0]
+        st.tuples(st.sampled_from(list(LINES)), st.booleans()),
+        min_size=1,
+        max_size=6,
+        unique_by=lambda x: x[0],
     )
 )
 def test_no_strength_makes_up_for_a_weakness(figures: list[tuple[str, bool]]) -> None:

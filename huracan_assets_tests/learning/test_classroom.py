@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date
 
 import numpy as np
@@ -67,7 +68,9 @@ def night(seed: int, days: int, missing: float = 0.1) -> tuple[pl.DataFrame, pl.
                 }
             )
         )
-    return bars, pl.concat(sides).sort("as_of", "side", descending=[False, True]).select(OUTCOME_SCHEMA.keys())
+    return bars, pl.concat(sides).sort("as_of", "side", descending=[False, True]).select(
+        OUTCOME_SCHEMA.keys()
+    )
 
 
 def small(seed: int, days: int = 8, **changes: int) -> Classroom:
@@ -76,7 +79,10 @@ def small(seed: int, days: int = 8, **changes: int) -> Classroom:
 
 @settings(max_examples=20)
 @given(
-    seed=st.integers(0, 1000), days=st.integers(5, 10), folds=st.integers(2, 3), embargo=st.sampled_from([0, 120, 500])
+    seed=st.integers(0, 1000),
+    days=st.integers(5, 10),
+    folds=st.integers(2, 3),
+    embargo=st.sampled_from([0, 120, 500]),
 )
 def test_what_is_known_before_a_fold_was_tested_earlier_and_known_an_embargo_ago(
     seed: int, days: int, folds: int, embargo: int
@@ -117,8 +123,15 @@ def test_a_window_that_leaves_a_fold_without_rows_is_refused() -> None:
 
 
 @settings(max_examples=40)
-@given(seed=st.integers(0, 1000), missing=st.sampled_from([0.0, 0.05, 0.4]), latency=st.integers(1, 5), data=st.data())
-def test_fill_returns_are_those_of_a_loop(seed: int, missing: float, latency: int, data: st.DataObject) -> None:
+@given(
+    seed=st.integers(0, 1000),
+    missing=st.sampled_from([0.0, 0.05, 0.4]),
+    latency=st.integers(1, 5),
+    data=st.data(),
+)
+def test_fill_returns_are_those_of_a_loop(
+    seed: int, missing: float, latency: int, data: st.DataObject
+) -> None:
     frame = candles(seed, FIRST, 1, missing)
     grid = MinuteGrid.from_candles(frame, FIRST, FIRST)
     every = ORIGIN + QUARTER * np.arange(1, 97)
@@ -130,8 +143,7 @@ def test_fill_returns_are_those_of_a_loop(seed: int, missing: float, latency: in
         return float(opened.get(int((decided + latency * MINUTE).astype(np.int64)), np.nan))
 
     expected = [
-        np.log(fill(b) / fill(a)) * 1e4 if b - a == QUARTER else np.nan
-        for a, b in zip(as_of[:-1], as_of[1:], strict=True)
+        np.log(fill(b) / fill(a)) * 1e4 if b - a == QUARTER else np.nan for a, b in itertools.pairwise(as_of)
     ]
     found = fill_returns(grid, as_of, latency, 15)
     np.testing.assert_allclose(found, [*expected, np.nan], rtol=1e-9, atol=1e-9)

@@ -16,7 +16,9 @@ MAP = IsotonicMap((0.1, 1 / 3), (0.4, 0.7000000000000001))
 
 
 def test_an_instant_keeps_its_microseconds_and_is_utc() -> None:
-    assert utc(np.datetime64("2026-01-01T12:34:56.789012")) == datetime(2026, 1, 1, 12, 34, 56, 789012, tzinfo=UTC)
+    assert utc(np.datetime64("2026-01-01T12:34:56.789012")) == datetime(
+        2026, 1, 1, 12, 34, 56, 789012, tzinfo=UTC
+    )
 
 
 def test_a_fold_is_dated_by_the_newest_label_that_taught_it() -> None:
@@ -32,8 +34,8 @@ def test_models_and_calibrators_read_back_from_json_are_the_same() -> None:
     room = small(5)
     records = tuple(FoldRecord.of(fold, room.ts.label_end) for fold in room.folds)
     model = LightGBMModel(
-        names=("x",), recipe_sha256="r", folds=records, fold_texts=(("a", "b"),) * 3, final_texts=("c", "d\n"),
-        gain=(("x", 0.1 + 0.2),), out_of_fold_sha256="o",
+        names=("x",), recipe_sha256="r", folds=records, fold_texts=(("a", "b"),) * 3,
+        final_texts=("c", "d\n"), gain=(("x", 0.1 + 0.2),), out_of_fold_sha256="o",
     )  # fmt: skip
     calibrator = Calibrator(
         per_fold=(None, (MAP, MAP)), final=(MAP, MAP), fitted_until=(None, datetime(2026, 1, 1, tzinfo=UTC))

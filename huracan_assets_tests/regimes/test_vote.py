@@ -16,8 +16,13 @@ odds = st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.floats(0.001, 1.0)
 
 def vote(trend: float | None, stretch: float | None, weights: tuple[float, float, float]) -> float:
     total = sum(weights)
-    bars = pl.DataFrame({"trend_str": [trend], "mean_rev": [stretch]}, schema=dict.fromkeys(("trend_str", "mean_rev"), pl.Float32))
-    regimes = pl.DataFrame({f"p_{name}": [w / total] for name, w in zip(("trend", "range", "panic"), weights, strict=True)})
+    bars = pl.DataFrame(
+        {"trend_str": [trend], "mean_rev": [stretch]},
+        schema=dict.fromkeys(("trend_str", "mean_rev"), pl.Float32),
+    )
+    regimes = pl.DataFrame(
+        {f"p_{name}": [w / total] for name, w in zip(("trend", "range", "panic"), weights, strict=True)}
+    )
     return float(regime_vote(bars, regimes)[0])
 
 

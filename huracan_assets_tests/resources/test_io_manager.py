@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -46,7 +47,13 @@ FRAME = pl.DataFrame(
     },
     schema_overrides={"at": pl.Datetime("us", "UTC")},
 )
-NOTE = Note(day=DAY, at=datetime(2026, 1, 1, 12, 0, 0, 1, tzinfo=UTC), value=0.1 + 0.2, nothing=None, pairs=(("a", 1e-300),))
+NOTE = Note(
+    day=DAY,
+    at=datetime(2026, 1, 1, 12, 0, 0, 1, tzinfo=UTC),
+    value=0.1 + 0.2,
+    nothing=None,
+    pairs=(("a", 1e-300),),
+)
 BYTES = bytes(range(256))
 
 
@@ -73,10 +80,14 @@ def makers(value: Any, kind: Any) -> tuple[dg.AssetsDefinition, dg.AssetsDefinit
 
 
 @pytest.mark.parametrize(("value", "kind"), [(FRAME, pl.DataFrame), (NOTE, Note), (BYTES, bytes)])
-def test_an_artifact_is_read_as_it_was_returned_and_named_by_its_content(value: Any, kind: Any, lake: Lake) -> None:
+def test_an_artifact_is_read_as_it_was_returned_and_named_by_its_content(
+    value: Any, kind: Any, lake: Lake
+) -> None:
     upstream, reader, read = makers(value, kind)
     with dg.DagsterInstance.ephemeral() as instance:
-        assert dg.materialize([upstream, reader], partition_key=KEY, resources=RESOURCES, instance=instance).success
+        assert dg.materialize(
+            [upstream, reader], partition_key=KEY, resources=RESOURCES, instance=instance
+        ).success
         event = instance.get_latest_materialization_event(dg.AssetKey("upstream"))
     assert event is not None
     record = event.asset_materialization
@@ -148,14 +159,16 @@ def framed(columns: dict[str, list[Any]]) -> pl.DataFrame:
 def test_a_content_hash_does_not_see_chunks(columns: dict[str, list[Any]], cuts: list[int]) -> None:
     frame = framed(columns)
     edges = sorted({0, frame.height, *(min(cut, frame.height) for cut in cuts)})
-    pieces = [frame[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    pieces = [frame[a:b] for a, b in itertools.pairwise(edges)]
     whole = pl.concat(pieces, rechunk=False)
     assert content_hash(whole) == content_hash(frame) == content_hash(whole.rechunk())
 
 
 @settings(max_examples=25)
 @given(columns=COLUMNS, beneath=st.integers(-9, 9))
-def test_a_content_hash_does_not_see_what_lies_under_a_null(columns: dict[str, list[Any]], beneath: int) -> None:
+def test_a_content_hash_does_not_see_what_lies_under_a_null(
+    columns: dict[str, list[Any]], beneath: int
+) -> None:
     frame = framed(columns)
     # A masked value stays in memory under its null.
     covered = frame.with_columns(
@@ -168,7 +181,9 @@ def test_a_content_hash_does_not_see_what_lies_under_a_null(columns: dict[str, l
 
 @settings(max_examples=25)
 @given(columns=COLUMNS, data=st.data())
-def test_a_content_hash_sees_every_value_name_type_and_place(columns: dict[str, list[Any]], data: st.DataObject) -> None:
+def test_a_content_hash_sees_every_value_name_type_and_place(
+    columns: dict[str, list[Any]], data: st.DataObject
+) -> None:
     frame = framed(columns)
     row = data.draw(st.integers(0, frame.height - 1))
     name = data.draw(st.sampled_from(["f", "i", "s"]))
@@ -185,7 +200,9 @@ def test_a_content_hash_sees_every_value_name_type_and_place(columns: dict[str, 
 
 
 def test_a_null_a_zero_and_a_nan_are_three_things(tmp_path: Path) -> None:
-    found = {content_hash(pl.DataFrame({"x": [value]}, {"x": pl.Float64})) for value in (None, 0.0, float("nan"))}
+    found = {
+        content_hash(pl.DataFrame({"x": [value]}, {"x": pl.Float64})) for value in (None, 0.0, float("nan"))
+    }
     assert len(found) == 3
     lake = Lake(UPath(tmp_path))
     frame = pl.DataFrame({"x": [None, 0.0, float("nan")]}, {"x": pl.Float64})

@@ -37,7 +37,11 @@ def maker(failing: Mapping[str, Exception], calls: list[tuple[str, list[date]]])
             raise failing[symbol]
         lake = Lake.open()
         return {
-            day: {"content_sha256": lake.write_frame("thing", symbol, day, pl.DataFrame({"x": [symbol, str(day)]}))}
+            day: {
+                "content_sha256": lake.write_frame(
+                    "thing", symbol, day, pl.DataFrame({"x": [symbol, str(day)]})
+                )
+            }
             for day in days
         }
 
@@ -45,7 +49,8 @@ def maker(failing: Mapping[str, Exception], calls: list[tuple[str, list[date]]])
     def thing(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         return make_range(context, make)
 
-    return thing
+    made: dg.AssetsDefinition = thing
+    return made
 
 
 def run(
@@ -60,7 +65,9 @@ def run(
         "dagster/asset_partition_range_start": partition_key(FIRST, symbols[0]),
         "dagster/asset_partition_range_end": partition_key(last, symbols[-1]),
     }
-    return dg.materialize([maker(failing or {}, calls)], instance=instance, tags=tags, raise_on_error=False), calls
+    return dg.materialize(
+        [maker(failing or {}, calls)], instance=instance, tags=tags, raise_on_error=False
+    ), calls
 
 
 def recorded(instance: dg.DagsterInstance) -> set[str]:
@@ -68,12 +75,16 @@ def recorded(instance: dg.DagsterInstance) -> set[str]:
 
 
 def error_of(result: dg.ExecuteInProcessResult) -> str:
-    (failure,) = [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE]
+    (failure,) = [
+        event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE
+    ]
     assert failure.step_failure_data.error is not None
     return failure.step_failure_data.error.to_string()
 
 
-def test_every_partition_of_the_range_is_made_symbol_by_symbol_and_recorded(instance: dg.DagsterInstance) -> None:
+def test_every_partition_of_the_range_is_made_symbol_by_symbol_and_recorded(
+    instance: dg.DagsterInstance,
+) -> None:
     result, calls = run(instance)
     assert result.success
     days = [FIRST, FIRST + timedelta(days=1)]
@@ -83,11 +94,17 @@ def test_every_partition_of_the_range_is_made_symbol_by_symbol_and_recorded(inst
         made = event.step_materialization_data.materialization
         assert made.partition is not None
         day, symbol = made.partition.split("|")
-        assert made.metadata["content_sha256"].value == Lake.open().frame_hash("thing", symbol, date.fromisoformat(day))
+        assert made.metadata["content_sha256"].value == Lake.open().frame_hash(
+            "thing", symbol, date.fromisoformat(day)
+        )
 
 
-def test_one_symbols_failure_stops_no_other_and_the_good_partitions_are_recorded(instance: dg.DagsterInstance) -> None:
-    result, calls = run(instance, {"BTC-USDT": MarketError("the source has no BTC"), "SOL-USDT": ContractError("SOL is odd")})
+def test_one_symbols_failure_stops_no_other_and_the_good_partitions_are_recorded(
+    instance: dg.DagsterInstance,
+) -> None:
+    result, calls = run(
+        instance, {"BTC-USDT": MarketError("the source has no BTC"), "SOL-USDT": ContractError("SOL is odd")}
+    )
     assert not result.success
     assert [symbol for symbol, _ in calls] == list(SYMBOLS)
     assert recorded(instance) == {f"2026-01-0{day}|ETH-USDT" for day in (1, 2)}
@@ -127,7 +144,9 @@ def test_a_partitions_data_version_is_its_content_where_one_is_made(instance: dg
 
 @given(
     pairs=st.lists(
-        st.tuples(st.dates(date(2025, 1, 1), date(2026, 1, 1)), st.sampled_from(SYMBOLS)), min_size=1, unique=True
+        st.tuples(st.dates(date(2025, 1, 1), date(2026, 1, 1)), st.sampled_from(SYMBOLS)),
+        min_size=1,
+        unique=True,
     )
 )
 def test_keys_in_any_order_are_days_of_each_symbol_in_order(pairs: list[tuple[date, str]]) -> None:

@@ -91,8 +91,10 @@ def test_the_days_add_up_to_the_total_and_leave_none_out(seed: int, bars: int) -
     assert isinstance(newest, datetime)
     last = closing_day(newest)
     daily = daily_returns(found, BEGIN.date(), last, 1000.0)
-    assert daily["day"].to_list() == [BEGIN.date() + timedelta(days=d) for d in range((last - BEGIN.date()).days + 1)]
-    assert daily["net_return"].sum() == pytest.approx(found["pnl_gbp"].sum() / 1000.0, abs=1e-12)
+    assert daily["day"].to_list() == [
+        BEGIN.date() + timedelta(days=d) for d in range((last - BEGIN.date()).days + 1)
+    ]
+    assert daily["net_return"].sum() == pytest.approx(float(found["pnl_gbp"].sum()) / 1000.0, abs=1e-12)
     for day, net in daily.iter_rows():
         of_day = [t["pnl_gbp"] for t in found.iter_rows(named=True) if closing_day(t["exit_at"]) == day]
         assert net == pytest.approx(sum(of_day) / 1000.0, abs=1e-12)
@@ -121,10 +123,14 @@ def scripted(entries: list[tuple[int, float, int]], **bounds: Any) -> Traded:
         size_gbp=pl.lit(1000.0),
     )
     exits = [moment + timedelta(minutes=held) for moment, (_, _, held) in zip(moments, entries, strict=True)]
-    known = outcomes.filter(pl.col("side") == 1).head(len(entries)).with_columns(
-        as_of=pl.Series(moments).cast(pl.Datetime("us", "UTC")),
-        exit_at=pl.Series(exits).cast(pl.Datetime("us", "UTC")),
-        net_bps=pl.Series([net for _, net, _ in entries]),
+    known = (
+        outcomes.filter(pl.col("side") == 1)
+        .head(len(entries))
+        .with_columns(
+            as_of=pl.Series(moments).cast(pl.Datetime("us", "UTC")),
+            exit_at=pl.Series(exits).cast(pl.Datetime("us", "UTC")),
+            net_bps=pl.Series([net for _, net, _ in entries]),
+        )
     )
     return trade("ETH-USDT", first, known, limits(**bounds))
 
@@ -140,9 +146,7 @@ def test_an_open_trade_refuses_until_its_exit_is_known() -> None:
 
 
 def test_a_loss_cools_down_and_a_gain_does_not() -> None:
-    found = scripted(
-        [(15, -5.0, 15), (45, 5.0, 15), (60, 5.0, 15), (75, 5.0, 15)], cool_down_minutes=30
-    )
+    found = scripted([(15, -5.0, 15), (45, 5.0, 15), (60, 5.0, 15), (75, 5.0, 15)], cool_down_minutes=30)
     assert minutes(found) == [15, 60, 75]
     assert found.refusals == {"cool_down": 1}
 

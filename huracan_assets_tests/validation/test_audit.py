@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -80,7 +81,11 @@ def night(ahead: int = 0) -> Night:
     taught = SETTINGS.learning.model_copy(update={"first_train_days": 8, "folds": 3})
     room = classroom(version(), bars, outcomes, taught)
     fits = tuple(
-        fit_of(f"model of fold {fold.index}", FoldRecord.of(fold, room.ts.label_end).fitted_until, fold.test_start)
+        fit_of(
+            f"model of fold {fold.index}",
+            FoldRecord.of(fold, room.ts.label_end).fitted_until,
+            fold.test_start,
+        )
         for fold in room.folds
     )
     return Night(room, grid, known, bars, outcomes, fits)
@@ -127,7 +132,11 @@ def test_a_training_label_that_reaches_into_the_test_is_found(honest: Night) -> 
 
 def test_a_fit_that_saw_its_test_is_found(honest: Night) -> None:
     fold = honest.room.folds[2]
-    late = fit_of("calibrator of fold 2", FoldRecord.of(fold, honest.room.ts.label_end).test_start + HOUR, fold.test_start)
+    late = fit_of(
+        "calibrator of fold 2",
+        FoldRecord.of(fold, honest.room.ts.label_end).test_start + HOUR,
+        fold.test_start,
+    )
     found = replace(honest, fits=(*honest.fits, late)).findings()
     assert_only(found, "fit_on_test", "calibrator of fold 2")
     assert found["fit_on_test"][0].figure == pytest.approx(60.0)
@@ -143,8 +152,8 @@ def test_a_fit_that_saw_its_test_is_found(honest: Night) -> None:
     ],
 )
 def test_a_time_that_runs_backwards_is_found(honest: Night, part: str, change: pl.Expr, law: str) -> None:
-    frame: pl.DataFrame = getattr(honest, part)
-    found = replace(honest, **{part: frame.with_columns(change)}).findings()
+    changed: dict[str, Any] = {part: getattr(honest, part).with_columns(change)}
+    found = replace(honest, **changed).findings()
     assert {name for name, findings in found.items() if findings} == {"timestamp_alignment"}
     assert any(law in finding.subject for finding in found["timestamp_alignment"])
 

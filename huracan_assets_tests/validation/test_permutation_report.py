@@ -46,7 +46,7 @@ def test_the_report_is_the_test_of_the_positions_by_hand(seed: int) -> None:
     expected = circular_shift_test(positions, net, 5)
     assert found.p_value == expected.p_value
     assert found.shifts == expected.shifts == N - 2 * 5 + 1
-    assert found.observed_bps == pytest.approx(traded["pnl_gbp"].sum() * 10.0, abs=1e-9)
+    assert found.observed_bps == pytest.approx(float(traded["pnl_gbp"].sum()) * 10.0, abs=1e-9)
     assert found.n_eff == traded.height
     assert sum(count for _, count in found.null_histogram) == found.shifts
     assert found.null_quantiles["0.50"] == pytest.approx(float(np.median(expected.null)))
@@ -55,7 +55,9 @@ def test_the_report_is_the_test_of_the_positions_by_hand(seed: int) -> None:
 
 def test_the_order_of_the_trades_does_not_matter() -> None:
     traded, net, _ = night(3)
-    assert permutation_report(traded.reverse(), AS_OF, net, 1000.0, 5) == permutation_report(traded, AS_OF, net, 1000.0, 5)
+    assert permutation_report(traded.reverse(), AS_OF, net, 1000.0, 5) == permutation_report(
+        traded, AS_OF, net, 1000.0, 5
+    )
 
 
 def test_nothing_traded_has_no_p_value() -> None:

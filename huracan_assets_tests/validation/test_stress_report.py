@@ -1,4 +1,4 @@
-"""Eight scenarios traded by a real Brain; what breaks a rule is not sound, what did not run is not complete."""
+"""Eight scenarios traded by a real Brain; what breaks a rule is unsound, what did not run is not complete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from huracan_assets.settings import read_settings
 from huracan_assets.shadow.ledger import Traded
 from huracan_assets.shadow.replay import replay
 from huracan_assets.simulation.costs import Costs
-from huracan_assets.validation.stress_report import SCENARIOS, StressReport, StressResult, Subject, stress_report
+from huracan_assets.validation.stress_report import (
+    SCENARIOS,
+    StressReport,
+    StressResult,
+    Subject,
+    stress_report,
+)
 from huracan_assets_tests.decision.brains import FIRST, brain, stretch
 from huracan_assets_tests.gates.evidence import scenario, stress
 from huracan_assets_tests.shadow.trades import ledger, row

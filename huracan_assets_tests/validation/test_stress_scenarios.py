@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from huracan_assets.days import DAY, MINUTES_PER_DAY, days_between, midnight
 from huracan_assets.features.recipe import FEATURE_NAMES, RECIPE
@@ -32,11 +34,12 @@ def market(seed: int, missing: float = 0.01) -> pl.DataFrame:
 def thin(frame: pl.DataFrame) -> pl.DataFrame:
     """The same prices from a source that has neither quote volume nor trades."""
     return frame.with_columns(
-        pl.lit(None, frame.schema[name]).alias(name) for name in ("quote_volume", "trades", "taker_buy_volume")
+        pl.lit(None, frame.schema[name]).alias(name)
+        for name in ("quote_volume", "trades", "taker_buy_volume")
     )
 
 
-WORLDS = {
+WORLDS: dict[str, Callable[[pl.DataFrame, int], pl.DataFrame]] = {
     "crash of BTC": lambda frame, seed: worlds.crash(frame, DAYS, worlds.CRISES[0]),
     "crash of SOL": lambda frame, seed: worlds.crash(frame, DAYS, worlds.CRISES[1]),
     "bootstrap": lambda frame, seed: worlds.block_bootstrap(frame, np.random.default_rng(seed)),
@@ -60,8 +63,8 @@ def test_a_changed_world_keeps_the_candle_contract_and_its_minutes(
     assert not changed.select(PRICES).equals(frame.select(PRICES))
 
 
-def log_close(frame: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.log(frame["close"].to_numpy())
+def log_close(frame: pl.DataFrame) -> NDArray[np.float64]:
+    return np.asarray(np.log(frame["close"].to_numpy()))
 
 
 @pytest.mark.parametrize("crisis", worlds.CRISES, ids=lambda crisis: crisis.name)
