@@ -30,7 +30,7 @@ class MarketError(HuracanError):
     """The market source has not, or not rightly, what was asked of it."""
 
 
-class MissingDays(MarketError):
+class MissingDays(MarketError):  # noqa: N818
     """Days that the source does not have."""
 
     def __init__(self, symbol: str, days: Sequence[date], source: str, hint: str) -> None:

@@ -94,12 +94,11 @@ def close_night(context: dg.OpExecutionContext) -> None:
     }
     report = night_report(day, symbols, runs, documents)
     lake.write_document("daily_metrics", "all", day, report)
-    context.log_event(
-        dg.AssetMaterialization("daily_metrics", partition=day.isoformat(), metadata=_metadata(report))
-    )
+    context.log_event(dg.AssetMaterialization("daily_metrics", partition=day.isoformat(), metadata=_metadata(report)))
     if report.unfinished:
         raise dg.Failure(
-            f"{len(report.unfinished)} of {len(symbols)} symbols have no verdict for {day}: {', '.join(report.unfinished)}",
+            f"{len(report.unfinished)} of {len(symbols)} symbols have no verdict for {day}: "
+            f"{', '.join(report.unfinished)}",
             metadata=_metadata(report),
             allow_retries=False,
         )

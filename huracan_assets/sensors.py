@@ -52,5 +52,3 @@ def brains_ended(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest]
     for day, _ in nights(context.instance):
         if set(settings().market.listed(day)) <= set(symbol_runs(context.instance, day)):
             yield close_request(day)
-
-

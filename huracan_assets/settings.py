@@ -116,7 +116,9 @@ class SimulationSettings(Section):
     maker_fee_bps: float
     spread_floor_bps: float = Field(ge=0, description="the estimated spread never goes below it")
     impact_coefficient: float = Field(ge=0, description="Y of the square-root law")
-    latency_minutes: int = Field(ge=1, description="whole minutes from the decision to the bar at whose open it is filled")
+    latency_minutes: int = Field(
+        ge=1, description="whole minutes from the decision to the bar at whose open it is filled"
+    )
     usdt_per_gbp: float = Field(gt=0)
     take_profit_sigmas: float = Field(gt=0, description="in sigmas over the horizon")
     stop_loss_sigmas: float = Field(gt=0)
@@ -225,7 +227,11 @@ class Settings(BaseSettings):
     """The whole tree."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HURACAN_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix="HURACAN_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
 
     look_back_days: int = Field(ge=2)
@@ -292,11 +298,15 @@ def read_settings(profile: str | None = None, overrides: dict[str, Any] | None =
         tree = deep_merge(tree, _read_yaml(file))
     misspelt = [variable for variable in os.environ if _is_misspelt(variable)]
     if misspelt:
-        raise SettingsError(f"{', '.join(sorted(misspelt))}: no such setting; {CONFIG_FOLDER / 'base.yaml'} lists them all")
+        raise SettingsError(
+            f"{', '.join(sorted(misspelt))}: no such setting; {CONFIG_FOLDER / 'base.yaml'} lists them all"
+        )
     try:
         return Settings(**deep_merge(tree, overrides or {}))
     except ValidationError as error:
-        raise SettingsError(f"profile {name} and the HURACAN_ variables do not make valid settings:\n{error}") from error
+        raise SettingsError(
+            f"profile {name} and the HURACAN_ variables do not make valid settings:\n{error}"
+        ) from error
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
@@ -305,7 +315,9 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise SettingsError(f"settings file {file} is not YAML: {error}") from error
     if not isinstance(tree, dict):
-        raise SettingsError(f"settings file {file} is not a tree of settings: start it with a section, as base.yaml does")
+        raise SettingsError(
+            f"settings file {file} is not a tree of settings: start it with a section, as base.yaml does"
+        )
     return tree
 
 

@@ -57,7 +57,6 @@ def decision_policy(
 
     A segment's policy has seen the out-of-fold record of the segments before it and nothing else.
     """
-    _, symbol = symbol_day(context.partition_key)
     room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
     evidence = night_evidence(
         context, feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
@@ -83,7 +82,10 @@ def decision_policy(
     ]
     return artifact(
         policies,
-        {"weights": dg.MetadataValue.md(markdown_table(weights)), "expected": dg.MetadataValue.md(markdown_table(lines))},
+        {
+            "weights": dg.MetadataValue.md(markdown_table(weights)),
+            "expected": dg.MetadataValue.md(markdown_table(lines)),
+        },
     )
 
 

@@ -29,9 +29,7 @@ SIGNAL_SCHEMA: dict[str, pl.DataType] = {
 }
 
 
-def alpha_signals(
-    bars: pl.DataFrame, regimes: pl.DataFrame, engines: Sequence[Engine] = ENGINES
-) -> pl.DataFrame:
+def alpha_signals(bars: pl.DataFrame, regimes: pl.DataFrame, engines: Sequence[Engine] = ENGINES) -> pl.DataFrame:
     """The signals in long form, one row for each bar and engine, by `as_of`, then in the order of `engines`.
 
     `affinity` is the engine's over the regimes, weighed by their probabilities at that bar: 0..1.
@@ -87,9 +85,7 @@ def consensus(signals: pl.DataFrame) -> pl.DataFrame:
     bars = signals["as_of"].unique(maintain_order=True)
     n, e = bars.len(), len(names)
     if signals.height != n * e or signals.select("as_of", "engine").is_duplicated().any():
-        raise ContractError(
-            f"signals have not one row for each of {n} bars and {e} engines: compute them again"
-        )
+        raise ContractError(f"signals have not one row for each of {n} bars and {e} engines: compute them again")
     if n == 0:
         return _frame(bars, np.empty(0), np.empty(0), np.empty(0, np.int32))
     by_engine = [signals.filter(pl.col("engine") == name) for name in names]

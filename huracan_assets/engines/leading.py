@@ -6,7 +6,7 @@ import polars as pl
 
 
 def leading_engine(signals: pl.DataFrame) -> pl.Series:
-    """For each bar of `signals`, in order, the engine with the highest confidence x affinity; "none" where all are silent.
+    """For each bar of `signals`, in order, the engine with the highest confidence x affinity, or "none".
 
     Ties go to the engine that stands first.
     """
@@ -16,4 +16,6 @@ def leading_engine(signals: pl.DataFrame) -> pl.Series:
     loudest = spoken.group_by("as_of", maintain_order=True).agg(
         pl.col("engine").get(pl.col("loudness").arg_max()), pl.col("loudness").max()
     )
-    return loudest.select(pl.when(pl.col("loudness") > 0.0).then("engine").otherwise(pl.lit("none")).alias("engine"))["engine"]
+    return loudest.select(pl.when(pl.col("loudness") > 0.0).then("engine").otherwise(pl.lit("none")).alias("engine"))[
+        "engine"
+    ]

@@ -26,11 +26,7 @@ def trend(bars: pl.DataFrame, regimes: pl.DataFrame) -> Signal:
     """
     strength, ema_slope, momentum, htf, adx = columns(bars, NEEDS, "trend")
     direction = np.sign(strength)
-    aligned = (
-        (np.sign(ema_slope) == direction)
-        & (np.sign(momentum) == direction)
-        & (np.sign(htf - 0.5) == direction)
-    )
+    aligned = (np.sign(ema_slope) == direction) & (np.sign(momentum) == direction) & (np.sign(htf - 0.5) == direction)
     plain = (
         np.minimum(np.abs(strength) / 0.5, 1.0)
         + np.minimum(np.abs(momentum) / 3.0, 1.0)

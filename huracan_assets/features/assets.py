@@ -83,7 +83,12 @@ def feature_version(context: dg.AssetExecutionContext) -> dg.MaterializeResult[F
     )
     return artifact(
         version,
-        {"days": len(window), "healed_features": len(stale), "recipe_sha256": recipe_hash(), "features": len(FEATURE_NAMES)},
+        {
+            "days": len(window),
+            "healed_features": len(stale),
+            "recipe_sha256": recipe_hash(),
+            "features": len(FEATURE_NAMES),
+        },
     )
 
 
@@ -167,4 +172,3 @@ def _heatmap(frame: pl.DataFrame) -> str:
 
 def _chunks(days: Sequence[date]) -> list[list[date]]:
     return [list(days[start : start + CHUNK_DAYS]) for start in range(0, len(days), CHUNK_DAYS)]
-

@@ -96,13 +96,9 @@ def decision_bars(features: pl.DataFrame, decision_minutes: int) -> pl.DataFrame
         ContractError: decision_minutes does not divide a day, or the rows are not in order.
     """
     if decision_minutes < 1 or MINUTES_PER_DAY % decision_minutes:
-        raise ContractError(
-            f"decision_minutes {decision_minutes} does not divide a day: choose one of its divisors"
-        )
+        raise ContractError(f"decision_minutes {decision_minutes} does not divide a day: choose one of its divisors")
     if not features["known_at"].is_sorted():
-        raise ContractError(
-            "features are not sorted by known_at: put the days in order before taking decision bars"
-        )
+        raise ContractError("features are not sorted by known_at: put the days in order before taking decision bars")
     minute = pl.col("known_at").dt.hour().cast(pl.Int32) * 60 + pl.col("known_at").dt.minute()
     names: Sequence[str] = [name for name in features.columns if name not in ("ts", "known_at")]
     return features.filter(minute % decision_minutes == 0).select(pl.col("known_at").alias("as_of"), *names)

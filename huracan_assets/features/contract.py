@@ -40,9 +40,7 @@ def validate_features(frame: pl.DataFrame, day: date) -> pl.DataFrame:
     try:
         _schema().validate(frame)
     except pandera.errors.SchemaError as error:
-        raise ContractError(
-            f"features of {day} have not the recipe's columns: {error}. Compute them again"
-        ) from error
+        raise ContractError(f"features of {day} have not the recipe's columns: {error}. Compute them again") from error
     broken = frame.select(**_breaches(day)).row(0, named=True)
     told = [f"{rule} ({count} rows)" for rule, count in broken.items() if count]
     if told:

@@ -27,9 +27,7 @@ def day_angle(w: Window) -> Array:
 
 def week_angle(w: Window) -> Array:
     """(n,) radians: 0 on Monday 00:00 UTC, 2 pi a week."""
-    return (2.0 * np.pi / MINUTES_PER_WEEK) * ((epoch_minutes(w) - MONDAY) % MINUTES_PER_WEEK).astype(
-        np.float64
-    )
+    return (2.0 * np.pi / MINUTES_PER_WEEK) * ((epoch_minutes(w) - MONDAY) % MINUTES_PER_WEEK).astype(np.float64)
 
 
 def _clock(name: str, formula: str, compute: Callable[[Window], Array]) -> Feature:
@@ -37,16 +35,8 @@ def _clock(name: str, formula: str, compute: Callable[[Window], Array]) -> Featu
 
 
 FEATURES = (
-    _clock(
-        "minute_of_day_sin", "sin(2 pi minute of day / 1440) at the close", lambda w: np.sin(day_angle(w))
-    ),
-    _clock(
-        "minute_of_day_cos", "cos(2 pi minute of day / 1440) at the close", lambda w: np.cos(day_angle(w))
-    ),
-    _clock(
-        "day_of_week_sin", "sin(2 pi minute of week / 10080) at the close", lambda w: np.sin(week_angle(w))
-    ),
-    _clock(
-        "day_of_week_cos", "cos(2 pi minute of week / 10080) at the close", lambda w: np.cos(week_angle(w))
-    ),
+    _clock("minute_of_day_sin", "sin(2 pi minute of day / 1440) at the close", lambda w: np.sin(day_angle(w))),
+    _clock("minute_of_day_cos", "cos(2 pi minute of day / 1440) at the close", lambda w: np.cos(day_angle(w))),
+    _clock("day_of_week_sin", "sin(2 pi minute of week / 10080) at the close", lambda w: np.sin(week_angle(w))),
+    _clock("day_of_week_cos", "cos(2 pi minute of week / 10080) at the close", lambda w: np.cos(week_angle(w))),
 )

@@ -85,9 +85,7 @@ def _realised(minutes: int) -> Feature:
         high=VOLATILITY_LIMIT,
         warm_up_minutes=minutes + 1,
         inputs=("close",),
-        compute=lambda w: held(
-            {60: w.volatility_60, 240: w.volatility_240, 1440: w.volatility_1440}[minutes]
-        ),
+        compute=lambda w: held({60: w.volatility_60, 240: w.volatility_240, 1440: w.volatility_1440}[minutes]),
     )
 
 

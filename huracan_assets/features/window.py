@@ -90,9 +90,7 @@ class Window:
         g = self.grid
         spread = g.high - g.low
         inside = (g.close - g.low) - (g.high - g.close)
-        return np.where(
-            spread > 0, inside / np.where(spread > 0, spread, 1.0), np.where(g.present, 0.0, np.nan)
-        )
+        return np.where(spread > 0, inside / np.where(spread > 0, spread, 1.0), np.where(g.present, 0.0, np.nan))
 
     def realised(self, minutes: int) -> Array:
         """Realised volatility over `minutes` as a fraction a day: sqrt(1440 mean r^2)."""

@@ -61,7 +61,9 @@ def gate_verdict(
         {
             "approved": verdict.approved,
             "failed": len(verdict.failures),
-            "gates": dg.MetadataValue.md(markdown_table(verdict.rows(), ["gate", "figure", "value", "must be", "bound", "result", "because"])),
+            "gates": dg.MetadataValue.md(
+                markdown_table(verdict.rows(), ["gate", "figure", "value", "must be", "bound", "result", "because"])
+            ),
             "margins": dg.MetadataValue.md(gate_margins(margins)),
         },
     )
@@ -69,7 +71,7 @@ def gate_verdict(
 
 @dg.asset_check(asset=gate_verdict)
 def approved(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-    """The face of the verdict; a rejection is an answer, not a fault, so it warns. Consumers read the verdict itself."""
+    """The face of the verdict: a rejection is an answer, not a fault, so it warns. Consumers read the verdict."""
     verdict = checked_document(context, "gate_verdict", GateVerdict)
     return dg.AssetCheckResult(
         passed=verdict.approved,

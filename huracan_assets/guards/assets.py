@@ -18,7 +18,6 @@ from huracan_assets.guards.quality_window import QualityWindow
 from huracan_assets.market.source import split_days
 from huracan_assets.observability.plots import drift_bars
 from huracan_assets.observability.tables import markdown_table
-from huracan_assets.partitions import symbol_day
 from huracan_assets.resources.io_manager import artifact
 from huracan_assets.resources.lake import Lake
 from huracan_assets.resources.materialize import checked_document, room
@@ -81,8 +80,9 @@ def decision_bars(
 def drift_report(context: dg.AssetExecutionContext, decision_bars: pl.DataFrame) -> dg.MaterializeResult[pl.DataFrame]:
     """PSI and KS of each feature's newest days against the days before, beside its own block-bootstrap null."""
     guards, bound = settings().guards, settings().gates.psi_max
-    _, symbol = symbol_day(context.partition_key)
-    report = drift(decision_bars, guards.drift_current_days, guards.drift_bins, guards.drift_bootstrap_draws, settings().seed)
+    report = drift(
+        decision_bars, guards.drift_current_days, guards.drift_bins, guards.drift_bootstrap_draws, settings().seed
+    )
     known = report.drop_nulls("psi")
     worst = known.sort("psi", descending=True)[:10]
     metadata: dict[str, Any] = {

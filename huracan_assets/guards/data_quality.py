@@ -20,9 +20,7 @@ Floats = npt.NDArray[np.float64]
 
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
 REVERTED_SHARE = 0.5  # a spike takes back at least this share of its return in the next minute
-LEAST_SIGMA = (
-    1e-4  # on the quietest days the deviation is the tick's, and every second trade would be a spike
-)
+LEAST_SIGMA = 1e-4  # on the quietest days the deviation is the tick's, and every second trade would be a spike
 NEAR = 30  # minutes on either side of a spike whose volatility counts
 NAMED = 5  # gaps and spikes named one by one in a reason
 _BAR = ("open", "high", "low", "close", "volume")
@@ -69,9 +67,7 @@ class QualityReport:
     reasons: list[str]
 
 
-def quality(
-    candles_day: pl.DataFrame, day: date, guards: GuardSettings, max_missing_minutes: int
-) -> QualityReport:
+def quality(candles_day: pl.DataFrame, day: date, guards: GuardSettings, max_missing_minutes: int) -> QualityReport:
     """The quality of one day of one symbol.
 
     Args:
@@ -85,13 +81,9 @@ def quality(
     reasons = []
     if missing > max_missing_minutes:
         named = ", ".join(f"{gap.minutes} from {gap.begin:%H:%M}" for gap in gaps[:NAMED])
-        reasons.append(
-            f"{missing} of {MINUTES_PER_DAY} minutes are missing ({named}), {max_missing_minutes} may be"
-        )
+        reasons.append(f"{missing} of {MINUTES_PER_DAY} minutes are missing ({named}), {max_missing_minutes} may be")
     if stale > guards.max_stale_minutes:
-        reasons.append(
-            f"{stale} traded bars in a row are identical, {guards.max_stale_minutes} may be: a stuck feed"
-        )
+        reasons.append(f"{stale} traded bars in a row are identical, {guards.max_stale_minutes} may be: a stuck feed")
     if spikes:
         named = ", ".join(f"{spike.return_bps:+.0f} bps at {spike.at:%H:%M}" for spike in spikes[:NAMED])
         reasons.append(
@@ -164,9 +156,7 @@ def find_spikes(candles_day: pl.DataFrame, max_sigmas: float) -> tuple[Spike, ..
     returns = np.diff(np.log(candles_day["close"].to_numpy()))
     joined = np.diff(candles_day["ts"].dt.epoch("us").to_numpy()) == 60_000_000
     here, after = returns[:-1], returns[1:]
-    reverting = (
-        (here * after < 0) & (np.abs(after) >= REVERTED_SHARE * np.abs(here)) & joined[:-1] & joined[1:]
-    )
+    reverting = (here * after < 0) & (np.abs(after) >= REVERTED_SHARE * np.abs(here)) & joined[:-1] & joined[1:]
     day_sigma = _robust_sigma(returns[joined])
     spikes = []
     for place in np.flatnonzero(reverting & (np.abs(here) > max_sigmas * day_sigma)):

@@ -75,9 +75,7 @@ def leakage_report(findings: Mapping[str, Sequence[Finding]]) -> LeakageReport:
         ContractError: a check was not run, or is none of the five: a report without it would call it clean.
     """
     if set(findings) != set(CHECKS):
-        raise ContractError(
-            f"a leakage report needs exactly the checks {', '.join(CHECKS)}: run each of them"
-        )
+        raise ContractError(f"a leakage report needs exactly the checks {', '.join(CHECKS)}: run each of them")
     return LeakageReport({name: tuple(findings[name]) for name in CHECKS})
 
 
@@ -103,9 +101,7 @@ def future_correlation(
     past = np.abs(behind).max(axis=0)
     chance = SIGMAS * standard_error(ranked, ahead, 1)
     bound = np.maximum(np.maximum(chance, PAST_SHARE * past), WEAK_SHARE * correlation_max)
-    sentence = (
-        "{0} correlates {1:.3f} with the next bar (past bars: {2:.3f}): look for a shift or a centred window"
-    )
+    sentence = "{0} correlates {1:.3f} with the next bar (past bars: {2:.3f}): look for a shift or a centred window"
     return [
         Finding(
             "future_correlation",
@@ -173,9 +169,7 @@ def label_overlap(splits: Sequence[Split]) -> list[Finding]:
         count = int(np.count_nonzero(meets))
         if count:
             first = split.train_start[np.argmax(meets)]
-            sentence = (
-                f"{count} training labels of {split.name} reach into its test, first {first}: purge them"
-            )
+            sentence = f"{count} training labels of {split.name} reach into its test, first {first}: purge them"
             found.append(Finding("label_overlap", split.name, float(count), 0.0, sentence))
     return found
 
@@ -259,8 +253,6 @@ def timestamp_alignment(orders: Sequence[Order]) -> list[Finding]:
             pair = f"{order.later[worst]} against {order.earlier[worst]}"
             sentence = f"{order.what}: {count} rows are not, the worst {pair}"
             found.append(
-                Finding(
-                    "timestamp_alignment", order.what, float(minutes[worst]), order.least_minutes, sentence
-                )
+                Finding("timestamp_alignment", order.what, float(minutes[worst]), order.least_minutes, sentence)
             )
     return found

@@ -61,7 +61,9 @@ def night_report(
         runs: the newest run of each symbol; one without a run is missing.
         documents: for each symbol whose run succeeded, `handoff_bundle`, `gate_verdict` and `walk_forward_report`.
     """
-    return NightReport(day=day, symbols=tuple(_line(symbol, runs.get(symbol), documents.get(symbol, {})) for symbol in symbols))
+    return NightReport(
+        day=day, symbols=tuple(_line(symbol, runs.get(symbol), documents.get(symbol, {})) for symbol in symbols)
+    )
 
 
 def _line(symbol: str, run: SymbolRun | None, documents: Mapping[str, Mapping[str, Any]]) -> SymbolNight:

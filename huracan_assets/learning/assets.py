@@ -67,7 +67,10 @@ def lightgbm_model(
         gain=tuple(zip(room_.ts.names, models.importance.tolist(), strict=True)),
         out_of_fold_sha256=Lake.open().write_frame("lightgbm_model", symbol, day, out_of_fold),
     )
-    folds = [record.model_dump(include={"index", "test_start", "test_end", "train_rows", "test_rows"}) for record in model.folds]
+    folds = [
+        record.model_dump(include={"index", "test_start", "test_end", "train_rows", "test_rows"})
+        for record in model.folds
+    ]
     return artifact(
         model,
         {
@@ -167,7 +170,9 @@ def out_of_fold(model: LightGBMModel, room_: Classroom, symbol: str, day: Any) -
     return raw
 
 
-def _trial(context: dg.AssetExecutionContext, learner: str, parameters: dict[str, Any], version: FeatureVersion) -> Trial:
+def _trial(
+    context: dg.AssetExecutionContext, learner: str, parameters: dict[str, Any], version: FeatureVersion
+) -> Trial:
     key = {
         "learner": learner,
         "features": content_hash(version),

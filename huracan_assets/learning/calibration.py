@@ -105,9 +105,7 @@ def fit_calibrators(raw: Floats, y: Floats, folds: Sequence[Fold], weights: Floa
 
 def _pair(raw: Floats, y: Floats, weights: Floats, rows: NDArray[np.int64], whose: str) -> Pair:
     if len(rows) == 0 or not np.isfinite(raw[rows]).all():
-        raise ContractError(
-            f"{whose} has no or unscored out-of-fold rows to calibrate on: train the folds first"
-        )
+        raise ContractError(f"{whose} has no or unscored out-of-fold rows to calibrate on: train the folds first")
     long, short = (isotonic_map(raw[rows, side], y[rows, side], weights[rows]) for side in range(2))
     return long, short
 

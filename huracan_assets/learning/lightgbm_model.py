@@ -35,9 +35,7 @@ class WalkForwardModels:
     fold_texts: tuple[Texts, ...]
     final_texts: Texts
     raw: Floats  # (n, 2) out-of-fold probabilities, NaN on rows that no fold tests
-    importance: (
-        Floats  # (f,) share of the final models' gain, both sides alike; all 0 if no tree found a split
-    )
+    importance: Floats  # (f,) share of the final models' gain, both sides alike; all 0 if no tree found a split
 
 
 def lightgbm_parameters(settings: LightGBMSettings, seed: int) -> dict[str, Any]:
@@ -94,9 +92,7 @@ def train_walk_forward(
         ContractError: there is no feature, or a feature is infinite.
     """
     if not ts.names or np.isinf(ts.features).any():
-        raise ContractError(
-            "the training set has no feature, or an infinite one: rebuild the feature version"
-        )
+        raise ContractError("the training set has no feature, or an infinite one: rebuild the feature version")
     raw = np.full((len(ts), 2), np.nan)
     texts: list[Texts] = []
     for done, fold in enumerate(folds):

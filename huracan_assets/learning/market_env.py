@@ -97,9 +97,7 @@ def make_market(
     playable = np.isfinite(returns) & np.isfinite(costs) & np.append(gaps == 1, False)
     starts = np.flatnonzero(playable)
     if not len(starts):
-        raise ContractError(
-            f"none of the {len(chosen)} bars of the segment has a known return: widen the window"
-        )
+        raise ContractError(f"none of the {len(chosen)} bars of the segment has a known return: widen the window")
     ends = np.flatnonzero(~playable)
     run_end = ends[np.searchsorted(ends, np.arange(len(chosen)))]
     return Market(np.ascontiguousarray(features[chosen], np.float32), returns, costs, run_end, starts)

@@ -99,9 +99,7 @@ def new_learner(features: int, settings: PPOSettings, seed: int) -> Learner:
     critic = perceptron(rng, inputs, settings.hidden, 1, VALUE_GAIN)
     weights = [*actor.parameters(), *critic.parameters()]
     optimiser = torch.optim.Adam(weights, lr=settings.learning_rate, eps=ADAM_EPSILON, fused=True)
-    return Learner(
-        settings, features, seed, actor, critic, optimiser, ObservationStatistics.empty(features), rng
-    )
+    return Learner(settings, features, seed, actor, critic, optimiser, ObservationStatistics.empty(features), rng)
 
 
 def begin_stage(learner: Learner, market: Market, steps: int) -> None:
@@ -156,9 +154,7 @@ def train(
     """
     stage = learner.stage
     if stage is None or stage.market != market.fingerprint():
-        raise ContractError(
-            "the PPO learner has no stage on this market to go on with: call begin_stage first"
-        )
+        raise ContractError("the PPO learner has no stage on this market to go on with: call begin_stage first")
     env = _environments(learner, market)
     env.state = stage.state
     left = stage.updates - stage.done
@@ -218,9 +214,7 @@ def collect(learner: Learner, env: MarketEnv) -> Rollout:
         obs[T, :, f:] = env.account()
         values, next_values = _values(learner, env, path.rows, path.truncated, obs, arrivals)
     settled = env.settle(path.rows[:T], actions, changes)
-    advantages = gae(
-        settled.reward, values[:T], next_values, path.truncated, settings.gamma, settings.gae_lambda
-    )
+    advantages = gae(settled.reward, values[:T], next_values, path.truncated, settings.gamma, settings.gae_lambda)
     learner.global_step += T * N
     return Rollout(
         obs[:T].reshape(T * N, -1), actions.reshape(-1), log_probabilities.reshape(-1),

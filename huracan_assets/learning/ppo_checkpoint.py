@@ -109,9 +109,7 @@ def _fill_weights(learner: Learner, tensors: Tensors) -> None:
     for name, weight in learner.parameters():
         with torch.no_grad():
             if weight.shape != tensors[name].shape:
-                raise ContractError(
-                    f"the PPO checkpoint's {name} has shape {tensors[name].shape}: train it again"
-                )
+                raise ContractError(f"the PPO checkpoint's {name} has shape {tensors[name].shape}: train it again")
             weight.copy_(torch.from_numpy(tensors[name].copy()))
         if step is not None:
             state = {moment: torch.from_numpy(tensors[f"adam.{moment}.{name}"].copy()) for moment in MOMENTS}

@@ -34,9 +34,7 @@ def deterministic_torch() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def orthogonal(
-    rng: np.random.Generator, outputs: int, inputs: int, gain: float
-) -> np.ndarray[tuple[int, int]]:
+def orthogonal(rng: np.random.Generator, outputs: int, inputs: int, gain: float) -> np.ndarray[tuple[int, int]]:
     """(outputs, inputs) float32, orthogonal rows or columns times `gain` (Saxe, McClelland, Ganguli 2014)."""
     tall, wide = max(outputs, inputs), min(outputs, inputs)
     q, r = np.linalg.qr(rng.standard_normal((tall, wide)))

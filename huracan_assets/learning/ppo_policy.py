@@ -64,9 +64,7 @@ def action_probabilities(learner: Learner, features: Singles, action: Ints, held
             "use the feature recipe that the checkpoint was trained on"
         )
     observations = np.empty((len(features), learner.features + ACCOUNT_COLUMNS), np.float32)
-    observations[:, : learner.features] = learner.observation.standardise(
-        features.astype(np.float32, copy=False)
-    )
+    observations[:, : learner.features] = learner.observation.standardise(features.astype(np.float32, copy=False))
     observations[:, learner.features :] = account_columns(action, held, learner.settings.episode_bars)
     with deterministic_torch():
         return _in_blocks(learner.actor, observations)
@@ -120,10 +118,7 @@ def play(learner: Learner, market: Market) -> Performance:
     rows, f, longest = market.starts, learner.features, learner.settings.episode_bars
     weights = [weight.detach().numpy().astype(np.float64) for weight in learner.actor.parameters()]
     first, first_bias, second, second_bias, third, third_bias = weights
-    seen = (
-        learner.observation.standardise(market.features[rows]).astype(np.float64) @ first[:, :f].T
-        + first_bias
-    )
+    seen = learner.observation.standardise(market.features[rows]).astype(np.float64) @ first[:, :f].T + first_bias
     by_action, by_held = np.ascontiguousarray(first[:, f : f + ACTIONS].T), first[:, -1]
     scale = np.log1p(longest)
     actions = np.empty(len(rows), np.int64)

@@ -98,22 +98,16 @@ def train_walk_forward(
 
     for stage, fold in enumerate(folds):
         if len(fold.test) and len(fold.train) and fold.train[-1] >= fold.test[0]:
-            raise ContractError(
-                f"fold {fold.index} trains on row {fold.train[-1]}, its test starts at {fold.test[0]}"
-            )
+            raise ContractError(f"fold {fold.index} trains on row {fold.train[-1]}, its test starts at {fold.test[0]}")
         learn(fold.train, stage)
         votes[fold.test] = flat_votes(learner, features[fold.test])
-        tests.append(
-            {"fold": float(fold.index)} | _tested(learner, features, next_return_bps, cost_bps, fold.test)
-        )
+        tests.append({"fold": float(fold.index)} | _tested(learner, features, next_return_bps, cost_bps, fold.test))
     last_fold = save(learner)
     learn(None, len(tests))
     return PPOWalkForward(votes, save(learner), last_fold, curve, tests)
 
 
-def _tested(
-    learner: Learner, features: Singles, next_return_bps: Floats, cost_bps: Floats, rows: Ints
-) -> Metrics:
+def _tested(learner: Learner, features: Singles, next_return_bps: Floats, cost_bps: Floats, rows: Ints) -> Metrics:
     return play(learner, make_market(features, next_return_bps, cost_bps, rows)).summary()
 
 

@@ -50,13 +50,9 @@ def training_set(bars: pl.DataFrame, outcomes: pl.DataFrame) -> TrainingSet:
     names = tuple(name for name in bars.columns if name != "as_of")
     odd = [name for name in names if not bars.schema[name].is_numeric()]
     if odd:
-        raise ContractError(
-            f"decision bars carry columns that are no features: {odd}. Drop or encode them first"
-        )
+        raise ContractError(f"decision bars carry columns that are no features: {odd}. Drop or encode them first")
     if bars["as_of"].is_duplicated().any() or outcomes.select("as_of", "side").is_duplicated().any():
-        raise ContractError(
-            "a decision bar or an outcome stands twice: materialize bars and trade_outcomes again"
-        )
+        raise ContractError("a decision bar or an outcome stands twice: materialize bars and trade_outcomes again")
     figures = ["exit_at", "net_bps", "gross_bps", "cost_bps"]
     long, short = (
         outcomes.filter(pl.col("side") == side).select(
@@ -85,9 +81,7 @@ def training_set(bars: pl.DataFrame, outcomes: pl.DataFrame) -> TrainingSet:
 
 def _matrix(frame: pl.DataFrame, names: tuple[str, ...]) -> NDArray[np.float32]:
     columns = [frame[name].cast(pl.Float32).to_numpy() for name in names]
-    return (
-        np.ascontiguousarray(np.column_stack(columns)) if columns else np.empty((len(frame), 0), np.float32)
-    )
+    return np.ascontiguousarray(np.column_stack(columns)) if columns else np.empty((len(frame), 0), np.float32)
 
 
 def _pair(frame: pl.DataFrame, name: str) -> Floats:

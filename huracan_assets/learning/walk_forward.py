@@ -50,21 +50,15 @@ def walk_forward_folds(
     """
     t0, t1 = np.asarray(t0, "datetime64[us]"), np.asarray(t1, "datetime64[us]")
     if t0.shape != t1.shape or (np.diff(t0) < np.timedelta64(0)).any() or (t1 < t0).any():
-        raise ContractError(
-            "walk-forward needs one label end per decision, ascending decisions, ends not before them"
-        )
+        raise ContractError("walk-forward needs one label end per decision, ascending decisions, ends not before them")
     start, end = first_test.astype("datetime64[us]"), last.astype("datetime64[us]")
     if folds < 1 or end <= start or embargo < timedelta(0):
-        raise ContractError(
-            f"walk-forward over ({start}, {end}] in {folds} folds, embargo {embargo}: nothing to test"
-        )
+        raise ContractError(f"walk-forward over ({start}, {end}] in {folds} folds, embargo {embargo}: nothing to test")
     edges = [start + (end - start) * step // folds for step in range(folds + 1)]
     return [_fold(index, t0, t1, edges[index], edges[index + 1], embargo) for index in range(folds)]
 
 
-def _fold(
-    index: int, t0: Times, t1: Times, start: np.datetime64, end: np.datetime64, embargo: timedelta
-) -> Fold:
+def _fold(index: int, t0: Times, t1: Times, start: np.datetime64, end: np.datetime64, embargo: timedelta) -> Fold:
     train = np.flatnonzero(t1 + np.timedelta64(embargo) <= start)
     test = np.flatnonzero((t0 > start) & (t0 <= end))
     if len(train) == 0 or len(test) == 0:

@@ -119,9 +119,7 @@ def read_candles(file: CandleFile, symbol: str, first: date, last: date) -> pl.D
             candles = to_candles(raw.with_columns(_to_utc(raw["ts"], file.path)))
         else:
             candles = _text_candles(file, symbol, *_version(file.path)).slice(begin, end - begin)
-    return validate_range(
-        candles, symbol=symbol, first=first, last=last, origin=str(file.path), rows=range(begin, end)
-    )
+    return validate_range(candles, symbol=symbol, first=first, last=last, origin=str(file.path), rows=range(begin, end))
 
 
 def first_candle(file: CandleFile, symbol: str) -> date | None:

@@ -45,15 +45,13 @@ def funding_rates(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any
     return make_range(context, lambda symbol, days: make_funding(context, symbol, days))
 
 
-def make_candles(
-    context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]
-) -> dict[date, Mapping[str, Any]]:
+def make_candles(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> dict[date, Mapping[str, Any]]:
     """Fetch days of one symbol and write each; none of a chunk is written where one is missing or wrong.
 
     Raises:
         MarketError: days have not ended, are not there, or break the contract.
     """
-    refuse_future(days, datetime.now(UTC))  # noqa: DTZ: the one question that is about now
+    refuse_future(days, datetime.now(UTC))
     source, lake = market_source(), Lake.open()
     made: dict[date, Mapping[str, Any]] = {}
     for chunk in _chunks(days):
@@ -66,9 +64,7 @@ def make_candles(
     return made
 
 
-def make_funding(
-    context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]
-) -> dict[date, Mapping[str, Any]]:
+def make_funding(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> dict[date, Mapping[str, Any]]:
     """Fetch funding of one symbol and write each day; a source without any gives empty days that say so."""
     source, lake = market_source(), Lake.open()
     frame = source.funding(symbol, days[0], days[-1])

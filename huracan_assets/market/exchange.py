@@ -55,9 +55,7 @@ class ExchangeSource:
         now: the clock.
     """
 
-    def __init__(
-        self, settings: ExchangeSettings, *, seed: int, now: Callable[[], datetime] = utc_now
-    ) -> None:
+    def __init__(self, settings: ExchangeSettings, *, seed: int, now: Callable[[], datetime] = utc_now) -> None:
         self._settings = settings
         self._jitter = np.random.default_rng(seed)
         self._now = now
@@ -153,9 +151,7 @@ class ExchangeSource:
             )
         return page[1:]
 
-    async def _page(
-        self, client: Exchange, market: Market, since: int, end: int | None, limit: int
-    ) -> list[Row]:
+    async def _page(self, client: Exchange, market: Market, since: int, end: int | None, limit: int) -> list[Row]:
         """At most `limit` bars from `since` on (ms), as the exchange gives them."""
         what = f"candles of {market['symbol']} from {_moment(since)}"
         if client.id in RAW_KLINES:
@@ -237,9 +233,7 @@ def _client(settings: ExchangeSettings) -> Exchange:
     options: dict[str, Any] = {"defaultType": "spot"}
     if settings.id in RAW_KLINES:
         options["fetchMarkets"] = {"types": ["spot"]}
-    client: Exchange = getattr(ccxt, settings.id)(
-        {"timeout": int(settings.timeout_s * 1000), "options": options}
-    )
+    client: Exchange = getattr(ccxt, settings.id)({"timeout": int(settings.timeout_s * 1000), "options": options})
     if settings.base_url:
         client.urls["api"] = _moved(client.urls["api"], settings.base_url.rstrip("/"))
     if settings.proxy:

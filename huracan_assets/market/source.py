@@ -55,9 +55,7 @@ def open_source(settings: Settings) -> MarketSource:
         from huracan_assets.market.archive import ArchiveSource
 
         if market.archive is None or not market.archive.is_dir():
-            raise SettingsError(
-                f"{market.archive} is not a folder: set HURACAN_MARKET__ARCHIVE to the archive's"
-            )
+            raise SettingsError(f"{market.archive} is not a folder: set HURACAN_MARKET__ARCHIVE to the archive's")
         return ArchiveSource(market.archive)
     if market.source == "ccxt":
         from huracan_assets.market.exchange import ExchangeSource

@@ -79,9 +79,7 @@ class _Day:
 
 
 @njit(cache=True)
-def _regime_path(
-    regime: int, leave: Floats, turn: Floats, hazard: Floats, onward: Floats
-) -> npt.NDArray[np.int64]:
+def _regime_path(regime: int, leave: Floats, turn: Floats, hazard: Floats, onward: Floats) -> npt.NDArray[np.int64]:
     """The regime of each minute: left with its hazard, for one drawn from its cumulative row of `onward`."""
     path = np.empty(leave.size, np.int64)
     for minute in range(leave.size):
@@ -157,9 +155,7 @@ class SyntheticSource:
         edge: planted drift in bps a minute per unit of order flow; 0 makes a market without an edge.
     """
 
-    def __init__(
-        self, *, symbols: Sequence[str], benchmark: str, first: date, seed: int, edge: float
-    ) -> None:
+    def __init__(self, *, symbols: Sequence[str], benchmark: str, first: date, seed: int, edge: float) -> None:
         self._symbols = tuple(symbols)
         self._benchmark = benchmark
         self._first = first

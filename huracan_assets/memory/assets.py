@@ -1,7 +1,6 @@
-"""What does it remind us of? Patterns in the ledger of the night before, and what they say at each of tonight's bars."""
+"""What does it remind us of? Patterns in the ledger of the night before, and what they say at tonight's bars."""
 
 import dagster as dg
-import numpy as np
 import polars as pl
 
 from huracan_assets.memory.patterns import PATTERN_SCHEMA, find_patterns, replace_patterns
@@ -57,10 +56,9 @@ def pattern_library(
 
 
 def _nothing(bars: pl.DataFrame) -> pl.DataFrame:
-    empty = {
-        name: np.zeros(bars.height) if dtype.is_integer() else [None] * bars.height
-        for name, dtype in RECALL_SCHEMA.items()
-    }
-    return (
-        pl.DataFrame(empty | {"as_of": bars["as_of"]}).cast(dict(RECALL_SCHEMA)).select(list(RECALL_SCHEMA))
-    )  # type: ignore[arg-type]
+    """What is recalled where nothing is remembered: no neighbours, no figures."""
+    blanks = [
+        (pl.lit(0) if kind.is_integer() else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in RECALL_SCHEMA.items()
+    ]
+    return bars.select(blank if blank.meta.output_name() != "as_of" else pl.col("as_of") for blank in blanks)

@@ -63,9 +63,7 @@ def find_patterns(remembered: pl.DataFrame, k: int, seed: int) -> pl.DataFrame:
         .sort("label")
     )
     centroid = pl.Series("centroid", centroids.astype(np.float32), dtype=PATTERN_SCHEMA["centroid"])
-    ordered = patterns.with_columns(centroid).sort(
-        ["trades", "first_seen", "label"], descending=[True, False, False]
-    )
+    ordered = patterns.with_columns(centroid).sort(["trades", "first_seen", "label"], descending=[True, False, False])
     return ordered.with_row_index("pattern").select(list(PATTERN_SCHEMA)).cast(pl.Schema(PATTERN_SCHEMA))
 
 

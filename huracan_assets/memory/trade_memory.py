@@ -83,9 +83,7 @@ def replace_ledger(
     with conn.transaction(), conn.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('huracan.memory.' || %s))", (symbol,))
         cursor.execute("DELETE FROM embeddings WHERE symbol = %s AND night = %s", (symbol, night))
-        cursor.execute(
-            "INSERT INTO embeddings VALUES (%s, %s, %s)", (symbol, night, embedding.model_dump_json())
-        )
+        cursor.execute("INSERT INTO embeddings VALUES (%s, %s, %s)", (symbol, night, embedding.model_dump_json()))
         with cursor.copy("COPY trade_memory FROM STDIN (FORMAT BINARY)") as copy:
             copy.set_types([
                 "text", "date", "timestamptz", "timestamptz", "int2", "timestamptz", "float8", "float8",
@@ -98,9 +96,7 @@ def replace_ledger(
 def _check_ledger(symbol: str, night: date, ledger: pl.DataFrame, embeddings: NDArray[np.float32]) -> None:
     where = f"the ledger of {night}|{symbol}"
     if embeddings.shape != (ledger.height, DIMENSIONS):
-        raise ContractError(
-            f"{where}: {ledger.height} trades but points {embeddings.shape}: embed each trade"
-        )
+        raise ContractError(f"{where}: {ledger.height} trades but points {embeddings.shape}: embed each trade")
     if set(ledger["symbol"].unique()) - {symbol}:
         raise ContractError(f"{where} holds trades of other symbols: pass one symbol's ledger")
     needed = ledger.select(LEDGER_COLUMNS)
@@ -108,13 +104,9 @@ def _check_ledger(symbol: str, night: date, ledger: pl.DataFrame, embeddings: ND
     empty += [s.name for s in needed.select(pl.col(pl.Float64)) if not s.is_finite().fill_null(True).all()]
     if empty or not np.isfinite(embeddings).all():
         named = ", ".join(empty) or "its points"
-        raise ContractError(
-            f"{where} has missing or infinite values in {named}: materialise shadow_ledger again"
-        )
+        raise ContractError(f"{where} has missing or infinite values in {named}: materialise shadow_ledger again")
     if needed.filter(pl.col("exit_at") <= pl.col("as_of")).height:
-        raise ContractError(
-            f"{where} has a result known at its own decision: materialise shadow_ledger again"
-        )
+        raise ContractError(f"{where} has a result known at its own decision: materialise shadow_ledger again")
     if needed.filter(pl.col("exit_at") > midnight(night + DAY)).height:
         raise ContractError(f"{where} has a trade that ended after that day: leave out trades still open")
 
@@ -280,9 +272,7 @@ def _summary(as_of: NDArray[np.datetime64], query: NDArray[np.intp], found: NDAr
     return frame.with_columns(pl.col(pl.Float64).fill_nan(None)).cast(pl.Schema(RECALL_SCHEMA))
 
 
-def _mean(
-    query: NDArray[np.intp], values: NDArray[np.float64], count: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _mean(query: NDArray[np.intp], values: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
     total = np.bincount(query, weights=values, minlength=len(count))
     mean: NDArray[np.float64] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return mean

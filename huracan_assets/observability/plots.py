@@ -71,14 +71,10 @@ def reliability_diagram(confidence: Floats, outcome: npt.NDArray[Any], bins: int
     count = np.bincount(place, minlength=bins)
     used = count > 0
     said = np.bincount(place, weights=confidence, minlength=bins)[used] / count[used]
-    happened = (
-        np.bincount(place, weights=np.asarray(outcome, dtype=float), minlength=bins)[used] / count[used]
-    )
+    happened = np.bincount(place, weights=np.asarray(outcome, dtype=float), minlength=bins)[used] / count[used]
     error = np.sqrt(happened * (1 - happened) / count[used])
     above.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle="--", label="calibrated")
-    above.errorbar(
-        said, happened, yerr=error, color=BLUE, marker="o", markersize=5, linewidth=1.4, label="observed"
-    )
+    above.errorbar(said, happened, yerr=error, color=BLUE, marker="o", markersize=5, linewidth=1.4, label="observed")
     above.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that happened")
     _legend(above)
     below.bar(edges[:-1] + 0.5 / bins, count, width=0.9 / bins, color=FAINT)
@@ -183,9 +179,7 @@ def feature_heatmap(names: Sequence[str], values: Floats, times: Times, label: s
     extent = (first, max(last, first + 1 / 1440), len(names) - 0.5, -0.5)
     cells = np.ma.masked_invalid(values)
     axes.set_facecolor(GRID)
-    image = axes.imshow(
-        cells, aspect="auto", cmap="RdBu_r", vmin=-3, vmax=3, extent=extent, interpolation="nearest"
-    )
+    image = axes.imshow(cells, aspect="auto", cmap="RdBu_r", vmin=-3, vmax=3, extent=extent, interpolation="nearest")
     axes.xaxis_date()
     axes.set_yticks(np.arange(len(names)), names, fontsize=6.5)
     axes.grid(visible=False)
@@ -210,9 +204,7 @@ def regime_ribbon(as_of: Times, regime: Sequence[str], close: Floats | None = No
     starts = np.concatenate([[0], changes])
     ends = np.concatenate([changes, [len(kinds) - 1]])
     for first, last in zip(starts, ends, strict=True):
-        axes.axvspan(
-            as_of[first], as_of[last], color=REGIME_COLOURS[str(kinds[first])], alpha=0.4, linewidth=0
-        )
+        axes.axvspan(as_of[first], as_of[last], color=REGIME_COLOURS[str(kinds[first])], alpha=0.4, linewidth=0)
     if close is None:
         axes.set_yticks([])
     else:
@@ -307,9 +299,7 @@ def permutation_histogram(null: Floats, actual: float, label: str = "Sharpe rati
 def _canvas(height_px: int, rows: int = 1, heights: Sequence[float] | None = None) -> tuple[Figure, Any]:
     from matplotlib.figure import Figure
 
-    figure = Figure(
-        figsize=(WIDTH_PX / DPI, height_px / DPI), dpi=DPI, layout="constrained", facecolor="white"
-    )
+    figure = Figure(figsize=(WIDTH_PX / DPI, height_px / DPI), dpi=DPI, layout="constrained", facecolor="white")
     panels = figure.subplots(rows, 1, sharex=True, height_ratios=heights)
     for axes in np.ravel(panels):
         axes.set_axisbelow(True)
@@ -341,9 +331,7 @@ def _named_rows(axes: Axes, names: Sequence[str]) -> None:
 
 def _legend(axes: Axes) -> None:
     """Above the panel, where it hides nothing."""
-    axes.legend(
-        loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, fontsize=8, frameon=False, labelcolor=INK
-    )
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, fontsize=8, frameon=False, labelcolor=INK)
 
 
 def _runs(minutes: Times) -> list[tuple[np.datetime64, np.datetime64]]:
@@ -365,7 +353,5 @@ def _markdown(figure: Figure, words: str) -> str:
     rendered = io.BytesIO()
     figure.savefig(rendered, format="png", dpi=DPI, metadata={"Software": None})
     small = io.BytesIO()
-    Image.open(rendered).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
-        small, "PNG", optimize=True
-    )
+    Image.open(rendered).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     return f"![{words}](data:image/png;base64,{base64.b64encode(small.getvalue()).decode()})"

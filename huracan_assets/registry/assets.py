@@ -83,7 +83,7 @@ def run_manifest(
 ) -> dg.MaterializeResult[RunManifest]:
     """Code with its uncommitted changes, settings, content hashes, seeds and package versions: what a rerun needs."""
     day, symbol = symbol_day(context.partition_key)
-    data = {
+    data: dict[str, Any] = {
         "feature_version": feature_version,
         "decision_bars": decision_bars,
         "trade_outcomes": trade_outcomes,

@@ -101,16 +101,13 @@ def write_bundle(
 def _manifest(files: Mapping[str, bytes], metadata: Mapping[str, Any], approved: bool) -> BundleManifest:
     for name in files:
         plain = PurePosixPath(name)
-        inside = (
-            str(plain) == name and not plain.is_absolute() and ".." not in plain.parts and "\\" not in name
-        )
+        inside = str(plain) == name and not plain.is_absolute() and ".." not in plain.parts and "\\" not in name
         if not inside or name in (".", MANIFEST, SIGNATURE):
             raise BundleError(
                 f"{name!r} cannot be a file of a bundle: use a relative name, and none of the bundle's own"
             )
     listed = tuple(
-        BundledFile(name=name, sha256=content_hash(files[name]), size=len(files[name]))
-        for name in sorted(files)
+        BundledFile(name=name, sha256=content_hash(files[name]), size=len(files[name])) for name in sorted(files)
     )
     return BundleManifest(
         format=FORMAT,
@@ -204,9 +201,7 @@ def load_bundle(folder: Path, key: Ed25519PublicKey) -> Bundle:
         BundleError: not signed by `key`, a file changed, extra or missing, a link, or not approved.
     """
     if folder.is_symlink() or not folder.is_dir():
-        raise BundleError(
-            f"{folder} is not a bundle's folder: materialise handoff_bundle, or correct the path"
-        )
+        raise BundleError(f"{folder} is not a bundle's folder: materialise handoff_bundle, or correct the path")
     present = _names(folder)
     _refuse(folder, [name for name in sorted(present) if (folder / name).is_symlink()], "is a link")
     _refuse(folder, sorted({MANIFEST, SIGNATURE} - present), "is missing")
@@ -221,13 +216,9 @@ def load_bundle(folder: Path, key: Ed25519PublicKey) -> Bundle:
     _refuse(folder, sorted(expected - present), "is missing")
     _refuse(folder, sorted(present - expected), "is not in the manifest")
     files = {name: (folder / name).read_bytes() for name in listed}
-    _refuse(
-        folder, [name for name in listed if content_hash(files[name]) != listed[name].sha256], "was changed"
-    )
+    _refuse(folder, [name for name in listed if content_hash(files[name]) != listed[name].sha256], "was changed")
     if not manifest.approved:
-        raise BundleError(
-            f"{folder} was not approved by the gates: keep the champion; its verdict is in the metadata"
-        )
+        raise BundleError(f"{folder} was not approved by the gates: keep the champion; its verdict is in the metadata")
     return Bundle(folder, manifest, files)
 
 
@@ -235,13 +226,9 @@ def _parsed(folder: Path, signed: bytes) -> BundleManifest:
     try:
         manifest = BundleManifest.model_validate_json(signed)
     except ValidationError as error:
-        raise BundleError(
-            f"{folder}: {MANIFEST} is signed but not understood ({error}): update this reader"
-        ) from error
+        raise BundleError(f"{folder}: {MANIFEST} is signed but not understood ({error}): update this reader") from error
     if manifest.format != FORMAT:
-        raise BundleError(
-            f"{folder} has format {manifest.format}, this reader knows {FORMAT}: update the older side"
-        )
+        raise BundleError(f"{folder} has format {manifest.format}, this reader knows {FORMAT}: update the older side")
     if manifest.content_sha256 != _list_hash(manifest.files):
         raise BundleError(f"{folder}: content_sha256 of {MANIFEST} is not that of its list: hand over again")
     return manifest

@@ -111,9 +111,7 @@ def collect_code_state(package: Path) -> CodeState:
     if root is None or commit is None or ignored:
         return CodeState(commit=None, dirty=None, uncommitted_sha256=None, source_sha256=source)
     folder = Path(root)
-    changed = (
-        _git(folder, "diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", "HEAD") or ""
-    ).split("\0")
+    changed = (_git(folder, "diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", "HEAD") or "").split("\0")
     untracked = (_git(folder, "ls-files", "--others", "--exclude-standard", "-z") or "").split("\0")
     names = {name for name in changed if name} | {name for name in untracked if name.endswith(SOURCES)}
     digest = _files_hash(folder, [folder / name for name in sorted(names)]) if names else None

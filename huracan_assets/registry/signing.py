@@ -72,9 +72,7 @@ def _read(path: Path) -> Ed25519PrivateKey:
     except (ValueError, TypeError) as error:
         raise StorageError(f"{path} holds no readable key: restore it, or remove it for a new one") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise StorageError(
-            f"{path} holds a key of another kind than Ed25519: restore it, or remove it for a new one"
-        )
+        raise StorageError(f"{path} holds a key of another kind than Ed25519: restore it, or remove it for a new one")
     return key
 
 
@@ -92,15 +90,11 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
     try:
         key = serialization.load_pem_public_key(path.read_bytes())
     except FileNotFoundError as error:
-        raise StorageError(
-            f"{path} does not exist: copy the public key from the engine's keys folder"
-        ) from error
+        raise StorageError(f"{path} does not exist: copy the public key from the engine's keys folder") from error
     except ValueError as error:
         raise StorageError(f"{path} holds no public key: copy it from the engine's keys folder") from error
     if not isinstance(key, Ed25519PublicKey):
-        raise StorageError(
-            f"{path} holds a key of another kind than Ed25519: copy it from the engine's keys folder"
-        )
+        raise StorageError(f"{path} holds a key of another kind than Ed25519: copy it from the engine's keys folder")
     return key
 
 

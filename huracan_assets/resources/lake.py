@@ -124,7 +124,8 @@ class Lake:
         frame = self.read_frame(asset, symbol, day)
         if self.frame_hash(asset, symbol, day) != digest:
             raise StorageError(
-                f"{self.path(asset, symbol, day)} belongs to another run of {asset}: materialise {asset} of {day}|{symbol} again"
+                f"{self.path(asset, symbol, day)} belongs to another run of {asset}: "
+                f"materialise {asset} of {day}|{symbol} again"
             )
         return frame
 
@@ -160,7 +161,9 @@ class Lake:
         absent = self.missing(asset, symbol, days)
         if absent:
             named = ", ".join(day.isoformat() for day in absent[:10])
-            raise StorageError(f"the lake has no {asset} of {symbol} on {named}: materialise them, or feature_version, which heals")
+            raise StorageError(
+                f"the lake has no {asset} of {symbol} on {named}: materialise them, or feature_version, which heals"
+            )
         if columns is None:
             return pl.concat([self.read_frame(asset, symbol, day) for day in days])
         return pl.scan_parquet([str(self.path(asset, symbol, day)) for day in days]).select(columns).collect()

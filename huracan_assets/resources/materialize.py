@@ -64,7 +64,9 @@ def make_range(context: dg.AssetExecutionContext, make: Make) -> dg.MaterializeR
         if len(failed) == 1 and not made:
             raise only
         lines = "\n".join(f"{symbol}: {error}" for symbol, error in failed.items())
-        raise HuracanError(f"{len(failed)} of {len(failed) + len({key.split('|')[1] for key in made})} symbols failed:\n{lines}")
+        raise HuracanError(
+            f"{len(failed)} of {len(failed) + len({key.split('|')[1] for key in made})} symbols failed:\n{lines}"
+        )
     for key, metadata in made.items():
         context.add_asset_metadata(metadata, partition_key=key)
     digests = {key: metadata["content_sha256"] for key, metadata in made.items()}

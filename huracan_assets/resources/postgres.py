@@ -101,7 +101,9 @@ def _urls() -> dict[Role, str]:
 def _normalised(url: str) -> str:
     scheme, _, rest = url.partition("://")
     if scheme.split("+")[0] not in ("postgres", "postgresql") or not rest:
-        raise StorageError(f"DATABASE_URL is not a Postgres URL: {masked(url)}. Write postgresql://user@host:port/name.")
+        raise StorageError(
+            f"DATABASE_URL is not a Postgres URL: {masked(url)}. Write postgresql://user@host:port/name."
+        )
     return f"postgresql://{rest}"
 
 

@@ -264,8 +264,7 @@ def _refuse_taken_port(service: Service) -> None:
         return
     remedy = f"set {service.port_variable} to a free port" if service.port_variable else "free it"
     raise ServiceError(
-        f"{service.name} cannot start: another process listens on {LOOPBACK}:{service.port}. "
-        f"Stop it, or {remedy}."
+        f"{service.name} cannot start: another process listens on {LOOPBACK}:{service.port}. Stop it, or {remedy}."
     )
 
 
@@ -275,18 +274,12 @@ def _wait_until_ready(service: Service, pid: int, log: Path) -> None:
         ended, status_word = os.waitpid(pid, os.WNOHANG)
         if ended:
             code = os.waitstatus_to_exitcode(status_word)
-            raise ServiceError(
-                f"{service.name} ended with status {code} before it was ready. {_last_words(log)}"
-            )
+            raise ServiceError(f"{service.name} ended with status {code} before it was ready. {_last_words(log)}")
         if time.monotonic() > deadline:
-            raise ServiceError(
-                f"{service.name} was not ready in {service.deadline_s:g} s. {_last_words(log)}"
-            )
+            raise ServiceError(f"{service.name} was not ready in {service.deadline_s:g} s. {_last_words(log)}")
         time.sleep(POLL_S)
     if service.failure_line is not None and service.failure_line in _read_log(log):
-        raise ServiceError(
-            f"{service.name} runs but is of no use: {service.failure_line}. {_last_words(log)}"
-        )
+        raise ServiceError(f"{service.name} runs but is of no use: {service.failure_line}. {_last_words(log)}")
 
 
 def _read_log(log: Path) -> str:

@@ -168,9 +168,7 @@ class Tracking:
         from mlflow.entities import Metric
 
         at = int(midnight(day).timestamp() * 1000)
-        self.client.log_batch(
-            run_id, [Metric(name, float(value), at, 0) for name, value in sorted(metrics.items())]
-        )
+        self.client.log_batch(run_id, [Metric(name, float(value), at, 0) for name, value in sorted(metrics.items())])
 
     def trials(self, symbol: str, until: date) -> TrialCount:
         """Every trial of a symbol for a day up to `until`: finished, failed, killed or deleted in the UI.
@@ -181,9 +179,7 @@ class Tracking:
         with self._alone(symbol):
             experiment = self._experiment(symbol)
             reserved = int(self.client.get_experiment(experiment).tags.get(RESERVED, "0"))
-            runs = {
-                int(run.data.tags[NUMBER]): run for run in self._runs(experiment) if NUMBER in run.data.tags
-            }
+            runs = {int(run.data.tags[NUMBER]): run for run in self._runs(experiment) if NUMBER in run.data.tags}
         absent = sorted(set(range(1, reserved + 1)) - set(runs))
         if absent:
             raise StorageError(
@@ -218,9 +214,7 @@ class Tracking:
             )
         with self._alone(symbol):
             known = [found for found in self._versions(symbol) if found.tags[CONTENT] == content_sha256]
-            version = (
-                known[0] if known else self._new_version(symbol, day, content_sha256, source_folder, tags)
-            )
+            version = known[0] if known else self._new_version(symbol, day, content_sha256, source_folder, tags)
             self._log_metrics(version.run_id, day, metrics)
         self._verify(version)
         return version
@@ -253,9 +247,7 @@ class Tracking:
             StorageError: they are gone, or are not what was registered.
         """
         named = f"version {version.version} of {version.symbol} in MLflow"
-        remedy = (
-            f"restore {self.artifacts}, or delete the version there and materialise registered_model again"
-        )
+        remedy = f"restore {self.artifacts}, or delete the version there and materialise registered_model again"
         try:
             found = Path(self.client.download_artifacts(version.run_id, MODEL_FOLDER, str(folder)))
         except OSError as error:
@@ -333,16 +325,12 @@ class Tracking:
         found = self.client.get_experiment_by_name(symbol)
         if found is not None:
             return str(found.experiment_id)
-        return str(
-            self.client.create_experiment(symbol, artifact_location=(self.artifacts / symbol).as_uri())
-        )
+        return str(self.client.create_experiment(symbol, artifact_location=(self.artifacts / symbol).as_uri()))
 
     def _run_with(self, experiment: str, tag: str, value: str) -> Run | None:
         from mlflow.entities import ViewType
 
-        found = self.client.search_runs(
-            [experiment], f"tags.`{tag}` = '{value}'", ViewType.ALL, max_results=1
-        )
+        found = self.client.search_runs([experiment], f"tags.`{tag}` = '{value}'", ViewType.ALL, max_results=1)
         return found[0] if found else None
 
     def _runs(self, experiment: str) -> Iterator[Run]:
@@ -371,9 +359,7 @@ class Tracking:
 def folder_hash(folder: Path) -> str:
     """SHA-256 of a folder's files, names and bytes; the same for the same content wherever it lies."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
-    return content_hash(
-        {file.relative_to(folder).as_posix(): content_hash(file.read_bytes()) for file in files}
-    )
+    return content_hash({file.relative_to(folder).as_posix(): content_hash(file.read_bytes()) for file in files})
 
 
 def _interface() -> str:

@@ -112,7 +112,6 @@ def _metadata(traded: Traded, bars: int) -> dict[str, object]:
     return metadata
 
 
-
 @dg.asset(**room("shadow", "mlflow", "json"))
 def forward_ledger(
     context: dg.AssetExecutionContext,

@@ -135,4 +135,6 @@ def daily_returns(ledger: pl.DataFrame, first: date, last: date, position_gbp: f
     booked = ledger.group_by((pl.col("exit_at") - INSTANT).dt.date().alias("day")).agg(
         (pl.col("pnl_gbp").sum() / position_gbp).alias("net_return")
     )
-    return days.join(booked, on="day", how="left", maintain_order="left").with_columns(pl.col("net_return").fill_null(0.0))
+    return days.join(booked, on="day", how="left", maintain_order="left").with_columns(
+        pl.col("net_return").fill_null(0.0)
+    )

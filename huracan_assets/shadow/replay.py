@@ -17,8 +17,8 @@ from huracan_assets.market.grid import MinuteGrid
 from huracan_assets.regimes.regimes import classify
 from huracan_assets.settings import Settings
 from huracan_assets.shadow.ledger import Traded, trade
-from huracan_assets.simulation.costs import Costs
 from huracan_assets.simulation.conditions import trade_conditions
+from huracan_assets.simulation.costs import Costs
 from huracan_assets.simulation.trade_outcomes import trade_outcomes
 
 

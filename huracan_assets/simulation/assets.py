@@ -16,14 +16,11 @@ from huracan_assets.simulation.trade_outcomes import trade_outcomes as simulate
 
 
 @dg.asset(**room("simulation", "numba", "parquet"))
-def trade_outcomes(
-    feature_version: FeatureVersion, decision_bars: pl.DataFrame
-) -> dg.MaterializeResult[pl.DataFrame]:
+def trade_outcomes(feature_version: FeatureVersion, decision_bars: pl.DataFrame) -> dg.MaterializeResult[pl.DataFrame]:
     """A long and a short from every bar of the look-back: triple barrier on the 1-minute path, net of all costs."""
     grid, funding = window_market(feature_version)
-    frame = simulate(
-        grid, decision_bars, funding, Costs.of(settings().simulation), settings().simulation, settings().decision.position_gbp
-    )
+    simulation, position = settings().simulation, settings().decision.position_gbp
+    frame = simulate(grid, decision_bars, funding, Costs.of(simulation), simulation, position)
     sides = frame.group_by("side", maintain_order=True).agg(
         pl.len().alias("trades"),
         (pl.col("net_bps") > 0).mean().alias("win rate"),
@@ -37,7 +34,7 @@ def trade_outcomes(
         {
             "sides": dg.MetadataValue.md(markdown_table(sides.to_dicts())),
             "exits": dg.MetadataValue.md(markdown_table(reasons.to_dicts())),
-            "independent_labels": float(frame["uniqueness"].sum() / 2.0),
+            "independent_labels": float(frame["uniqueness"].sum()) / 2.0,
         },
     )
 

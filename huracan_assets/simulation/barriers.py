@@ -130,9 +130,7 @@ def _scan(  # type: ignore[no-untyped-def]
         stop = price * (1.0 - side * stop_loss[b])
         best, worst, j, code, fill = 0.0, 0.0, start, -1, 0.0
         while True:
-            code, fill = _minute(
-                open_[j], high[j], low[j], close[j], side, stop, target, j <= vertical, j == vertical
-            )
+            code, fill = _minute(open_[j], high[j], low[j], close[j], side, stop, target, j <= vertical, j == vertical)
             if code < 0 or (code == TIME and j == vertical):
                 up, down = side * (high[j] / price - 1.0), side * (low[j] / price - 1.0)
                 best, worst = max(best, up, down), min(worst, up, down)

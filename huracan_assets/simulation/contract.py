@@ -14,7 +14,10 @@ LAWS = {
         *(pl.col(name).is_finite() & (pl.col(name) > 0) for name in ("entry_price", "exit_price"))
     ),
     "figures are finite": pl.all_horizontal(
-        *(pl.col(name).is_finite() for name in ("gross_bps", "cost_bps", "funding_bps", "net_bps", "mfe_bps", "mae_bps"))
+        *(
+            pl.col(name).is_finite()
+            for name in ("gross_bps", "cost_bps", "funding_bps", "net_bps", "mfe_bps", "mae_bps")
+        )
     ),
     "net is gross less cost and funding": (
         pl.col("net_bps") - (pl.col("gross_bps") - pl.col("cost_bps") - pl.col("funding_bps"))
@@ -38,7 +41,7 @@ def validate_outcomes(frame: pl.DataFrame) -> pl.DataFrame:
         if broken.height:
             row = broken.row(0, named=True)
             raise ContractError(
-                f"trade_outcomes breaks the law that {law} in {broken.height} rows, first the {row['side']:+d} trade of "
+                f"trade_outcomes breaks the law that {law} in {broken.height} rows, first the {row['side']:+d} of "
                 f"{row['as_of']}: materialise trade_outcomes again"
             )
     return frame

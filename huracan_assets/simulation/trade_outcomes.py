@@ -76,9 +76,7 @@ def trade_outcomes(
     """
     as_of = bars["as_of"].to_numpy()
     if (np.diff(as_of) <= np.timedelta64(0)).any():
-        raise ContractError(
-            "the decision bars are not strictly ascending in as_of: sort them before simulating"
-        )
+        raise ContractError("the decision bars are not strictly ascending in as_of: sort them before simulating")
     known = trade_conditions(grid, bars, costs, simulation, position_gbp)
     tradable = np.isfinite(known.taker_bps)
     found = barrier_outcomes(

@@ -63,7 +63,10 @@ def leakage_report(
     """Five checks: future correlation, label overlap, fit on test, timestamps, target proxies."""
     room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
     lake, symbol, window = Lake.open(), feature_version.symbol, feature_version.window
-    fits = [fit_of(f"LightGBM of fold {fold.index}", fold.fitted_until, room_.folds[fold.index].test_start) for fold in lightgbm_model.folds]
+    fits = [
+        fit_of(f"LightGBM of fold {fold.index}", fold.fitted_until, room_.folds[fold.index].test_start)
+        for fold in lightgbm_model.folds
+    ]
     for what, known in (("calibrator", calibrator.fitted_until), ("policy", decision_policy.fitted_until)):
         fits += [
             fit_of(f"{what} of fold {index}", until, room_.folds[index].test_start)
@@ -123,7 +126,8 @@ def walk_forward_report(
         settings().validation,
         settings().seed,
     )
-    figures = [{"figure": name, "value": value} for name, value in report.model_dump(exclude={"by_regime", "refusals", "daily"}).items()]
+    plain = report.model_dump(exclude={"by_regime", "refusals", "daily"})
+    figures = [{"figure": name, "value": value} for name, value in plain.items()]
     regimes = [{"regime": name, **row} for name, row in report.by_regime.items()]
     equity = np.cumsum(daily["net_return"].to_numpy()) * 1e4
     return artifact(

@@ -22,9 +22,7 @@ def stationary_indices(n: int, block: float, paths: int, rng: np.random.Generato
         ContractError: fewer than two rows, or a block shorter than one row.
     """
     if n < 2 or block < 1:
-        raise ContractError(
-            f"a bootstrap of {n} rows in blocks of {block} is none: give more days or longer blocks"
-        )
+        raise ContractError(f"a bootstrap of {n} rows in blocks of {block} is none: give more days or longer blocks")
     starts = rng.integers(0, n, size=(paths, n))
     restart = rng.random((paths, n)) < 1.0 / block
     steps = np.arange(n)
@@ -71,13 +69,9 @@ def challenger_p_value(
     """
     n = len(challenger)
     if n != len(champion):
-        raise ContractError(
-            "champion and challenger must be compared over the same days: align their returns"
-        )
+        raise ContractError("champion and challenger must be compared over the same days: align their returns")
     if n <= 2 * block:
-        raise ContractError(
-            f"{n} days are too few to compare in blocks of {block}: wait for more common days"
-        )
+        raise ContractError(f"{n} days are too few to compare in blocks of {block}: wait for more common days")
     gain = np.asarray(challenger, np.float64) - np.asarray(champion, np.float64)
     mean = gain.mean()
     null = gain[stationary_indices(n, block, paths, rng)].mean(axis=1) - mean

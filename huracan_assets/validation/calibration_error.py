@@ -32,9 +32,7 @@ def expected_calibration_error(p: Floats, y: Floats, bins: int = BINS) -> float:
     return float((share * np.abs(gap)).sum())
 
 
-def debiased_calibration_error(
-    p: Floats, y: Floats, uniqueness: Floats | None = None, bins: int = BINS
-) -> float:
+def debiased_calibration_error(p: Floats, y: Floats, uniqueness: Floats | None = None, bins: int = BINS) -> float:
     """Root mean squared calibration error, its sampling noise taken off.
 
     sqrt(max(0, sum_b s_b [(ybar_b - pbar_b)^2 - ybar_b (1 - ybar_b) / (m_b - 1)])), Kumar, Liang & Ma
@@ -54,9 +52,7 @@ def debiased_calibration_error(
     p, y, weights = _checked(p, y, uniqueness)
     effective = float(weights.sum())
     if effective < 2:
-        raise ContractError(
-            f"{effective:.1f} effective labels say nothing about calibration: judge more trades"
-        )
+        raise ContractError(f"{effective:.1f} effective labels say nothing about calibration: judge more trades")
     share, gap, rate, labels = _binned(p, y, weights, int(np.clip(effective / LEAST_LABELS, 1, bins)))
     noise = rate * (1 - rate) / np.maximum(labels - 1.0, 1.0)
     return float(np.sqrt(max(0.0, float((share * (gap**2 - noise)).sum()))))
@@ -81,7 +77,5 @@ def _checked(p: Floats, y: Floats, weights: Floats | None) -> tuple[Floats, Floa
     weights = np.ones(len(p)) if weights is None else np.asarray(weights, np.float64)
     sound = len(p) > 0 and p.shape == y.shape == weights.shape and ((p >= 0) & (p <= 1)).all()
     if not (sound and ((y == 0) | (y == 1)).all() and (weights > 0).all()):
-        raise ContractError(
-            "calibration needs probabilities in [0, 1], outcomes 0 or 1 and positive weights, paired"
-        )
+        raise ContractError("calibration needs probabilities in [0, 1], outcomes 0 or 1 and positive weights, paired")
     return p, y, weights

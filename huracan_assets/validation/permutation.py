@@ -47,13 +47,9 @@ def circular_shift_test(positions: Floats, net_bps: Floats, min_shift: int) -> P
     positions, net_bps = np.asarray(positions, np.float64), np.asarray(net_bps, np.float64)
     n = len(positions)
     if net_bps.shape != (n, 2) or not (np.isfinite(positions).all() and np.isfinite(net_bps).all()):
-        raise ContractError(
-            "the permutation test needs one finite decision and two finite outcomes for every bar"
-        )
+        raise ContractError("the permutation test needs one finite decision and two finite outcomes for every bar")
     if min_shift < 1 or n < 2 * min_shift:
-        raise ContractError(
-            f"{n} out-of-sample bars leave no circular shift of {min_shift} or more: test more days"
-        )
+        raise ContractError(f"{n} out-of-sample bars leave no circular shift of {min_shift} or more: test more days")
     totals = shifted_totals(positions, net_bps)
     null = totals[min_shift : n - min_shift + 1]
     # The FFT's rounding must not decide ties.

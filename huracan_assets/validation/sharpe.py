@@ -119,9 +119,7 @@ def deflated_sharpe(of: Moments, trials: int, trial_sharpes: Sequence[float] = (
         ContractError: fewer trials than trial Sharpe ratios, or none.
     """
     if trials < max(1, len(trial_sharpes)):
-        raise ContractError(
-            f"{trials} trials cannot have left {len(trial_sharpes)} Sharpe ratios: count them all"
-        )
+        raise ContractError(f"{trials} trials cannot have left {len(trial_sharpes)} Sharpe ratios: count them all")
     known = len(trial_sharpes) >= 2
     variance = float(np.var(np.asarray(trial_sharpes), ddof=1)) if known else 1.0 / (of.periods - 1)
     return probabilistic_sharpe(of, expected_max_sharpe(trials, variance))

@@ -124,7 +124,8 @@ class Subject:
 def stress_report(subject: Subject) -> StressReport:
     """Run all eight; an exception in one is the night's failure, not a passed scenario."""
     return StressReport(
-        days=len(subject.stretch.days), results=tuple(run(subject, name) for run, name in zip(RUNS, SCENARIOS, strict=True))
+        days=len(subject.stretch.days),
+        results=tuple(run(subject, name) for run, name in zip(RUNS, SCENARIOS, strict=True)),
     )
 
 
@@ -154,7 +155,9 @@ def _noise(subject: Subject, name: str) -> StressResult:
 
 
 def _liquidity(subject: Subject, name: str) -> StressResult:
-    return subject.run(name, "spread x5, depth /5, impact x3", costs=subject.costs.shocked(spread=5.0, depth=0.2, impact=3.0))
+    return subject.run(
+        name, "spread x5, depth /5, impact x3", costs=subject.costs.shocked(spread=5.0, depth=0.2, impact=3.0)
+    )
 
 
 def _latency(subject: Subject, name: str) -> StressResult:

@@ -156,15 +156,17 @@ def _stale(day: pl.DataFrame) -> pl.DataFrame:
 
 def _spike(day: pl.DataFrame) -> pl.DataFrame:
     hit = pl.col("ts") == day["ts"][_joined_bar(day, 700)]
-    return day.with_columns(pl.when(hit).then(pl.col("close") * 1.5).otherwise(pl.col("close")).alias("close")).with_columns(
-        pl.max_horizontal("high", "close").alias("high")
-    )
+    return day.with_columns(
+        pl.when(hit).then(pl.col("close") * 1.5).otherwise(pl.col("close")).alias("close")
+    ).with_columns(pl.max_horizontal("high", "close").alias("high"))
 
 
 def _revision(day: pl.DataFrame) -> pl.DataFrame:
     noon = int(day["ts"].search_sorted(midnight(day["ts"][0].date()) + timedelta(hours=12)))
     late = pl.col("ts") >= day["ts"][_joined_bar(day, noon)]
-    return day.with_columns(pl.when(late).then(pl.col(name) * 1.5).otherwise(pl.col(name)).alias(name) for name in PRICES)
+    return day.with_columns(
+        pl.when(late).then(pl.col(name) * 1.5).otherwise(pl.col(name)).alias(name) for name in PRICES
+    )
 
 
 def _joined_bar(day: pl.DataFrame, place: int) -> int:

@@ -101,9 +101,7 @@ def run(subject: Benchmark) -> dict[str, Any]:
     }
 
 
-def measure_process(
-    command: Sequence[str], env: Mapping[str, str] | None = None, core: int | None = 0
-) -> Usage:
+def measure_process(command: Sequence[str], env: Mapping[str, str] | None = None, core: int | None = 0) -> Usage:
     """Run a command to its end and say what it took.
 
     Args:

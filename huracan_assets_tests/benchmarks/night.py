@@ -88,7 +88,9 @@ def _measured() -> tuple[Night, ...]:
 
 def _materialize(home: Path, select: str, *partition: str) -> Usage:
     if not SPOT_2023.is_dir():
-        raise FileNotFoundError(f"real candles are not at {SPOT_2023}: set HURACAN_SHARED to the folder that holds data/")
+        raise FileNotFoundError(
+            f"real candles are not at {SPOT_2023}: set HURACAN_SHARED to the folder that holds data/"
+        )
     command = (DAGSTER, "asset", "materialize", "-m", "huracan_assets.definitions", "--select", select, *partition)
     usage = measure_process(command, {"HURACAN_HOME": str(home)} | archive_variables())
     if usage.exit_code != 0:

@@ -8,6 +8,7 @@ from huracan_assets.partitions import partition_key, symbol_day
 from huracan_assets.registry.bundle import MANIFEST, SIGNATURE
 from huracan_assets_tests.end_to_end.conftest import ELSEWHERE, NewEngine, Night, run_night
 
+
 @pytest.fixture(scope="module")
 def elsewhere(night: Night, new_engine: NewEngine) -> Night:
     """The first night in a home without a past, on what might be another machine."""

@@ -64,7 +64,7 @@ def power_nights(seed: int) -> dict[str, Any]:
 
 
 def planted_edge(seed: int) -> tuple[float, float, int]:
-    """The edge at which the oracle earns about `TRUE_SHARPE` over the out-of-sample days; its Sharpe ratio and trades."""
+    """The edge at which the oracle earns about `TRUE_SHARPE` out of sample; its Sharpe ratio and trades."""
     low, high = 0.0, 0.8
     for _ in range(BISECTIONS):
         edge = round((low + high) / 2.0, 6)

@@ -23,7 +23,9 @@ from huracan_assets.simulation.trade_outcomes import trade_outcomes
 from huracan_assets.validation.sharpe import annual_sharpe
 
 
-def oracle_sharpe(settings: Settings, source: SyntheticSource, symbol: str, first: date, last: date) -> tuple[float, int]:
+def oracle_sharpe(
+    settings: Settings, source: SyntheticSource, symbol: str, first: date, last: date
+) -> tuple[float, int]:
     """Annualised net Sharpe ratio and number of trades of the oracle over [first, last]."""
     candles = source.candles(symbol, first, last)
     grid = MinuteGrid.from_candles(candles, first, last)
@@ -35,7 +37,9 @@ def oracle_sharpe(settings: Settings, source: SyntheticSource, symbol: str, firs
     costs, position = Costs.of(settings.simulation), settings.decision.position_gbp
     conditions = trade_conditions(grid, bars, costs, settings.simulation, position)
     outcomes = trade_outcomes(grid, bars, source.funding(symbol, first, last), costs, settings.simulation, position)
-    decay = 0.5 ** (np.arange(settings.simulation.latency_minutes, settings.simulation.horizon_minutes) / FLOW_HALF_LIFE)
+    decay = 0.5 ** (
+        np.arange(settings.simulation.latency_minutes, settings.simulation.horizon_minutes) / FLOW_HALF_LIFE
+    )
     expected = settings.market.synthetic.edge * np.abs(x[closes]) * decay.sum()
     accepted = expected >= settings.decision.min_edge_to_cost * 2.0 * conditions.taker_bps
     decisions = pl.DataFrame(

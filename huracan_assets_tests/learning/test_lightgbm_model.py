@@ -10,8 +10,8 @@ import pytest
 
 from huracan_assets.errors import ContractError
 from huracan_assets.learning.lightgbm_model import (
-    balanced,
     WalkForwardModels,
+    balanced,
     lightgbm_parameters,
     predict,
     sample_weights,
