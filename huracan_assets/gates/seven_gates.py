@@ -198,7 +198,7 @@ def _live(live: LiveEvidence, bounds: GateSettings) -> list[Line]:
         share = live.sharpe_upper / live.backtest_sharpe
     return [
         _line(7, f"{name}, upper 95 %", share, "above", bounds.live_sharpe_share_min, float(live.days),
-              f"{live.days} days of {live.champion}; {_figure(live.sharpe)} live, {_figure(live.backtest_sharpe)} promised")
+              f"{live.days} days of {live.champion}; {_figure(live.sharpe)}, promised {_figure(live.backtest_sharpe)}")
     ]  # fmt: skip
 
 
