@@ -33,7 +33,7 @@ What next
   another symbol-day
       huracan run 2025-06-29 ETH-USDT
   the same market with an edge planted in it, for the gates to find
-      HURACAN_HOME=.huracan-edge HURACAN_MARKET__SYNTHETIC__EDGE=0.3 huracan demo
+      HURACAN_HOME=.huracan-edge HURACAN_MARKET__SYNTHETIC__EDGE=0.25 huracan demo
   candles from a folder of Parquet, CSV or ZIP files
       HURACAN_HOME=.huracan-archive HURACAN_MARKET__SOURCE=archive HURACAN_MARKET__ARCHIVE=FOLDER \\
         huracan run DAY SYMBOL

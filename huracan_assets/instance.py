@@ -21,7 +21,7 @@ import dagster as dg
 
 from huracan_assets.definitions import defs
 from huracan_assets.errors import HuracanError
-from huracan_assets.jobs import NIGHT, market_request
+from huracan_assets.jobs import NIGHT, first_error, market_request
 from huracan_assets.partitions import partition_key
 from huracan_assets.resources.local_engine import dagster_home, environment
 from huracan_assets.resources.processes import TELEMETRY_OFF, WORKSPACE
@@ -108,24 +108,6 @@ def _why(run_id: str | None, log: Path) -> str:
     lines = log.read_text(encoding="utf-8").splitlines()
     own = [found["sentence"] for found in map(OWN_ERROR.match, lines) if found is not None]
     return own[-1] if own else "Dagster did not start the run. Its last words:\n" + "\n".join(lines[-10:])
-
-
-def first_error(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Why a run failed: the first failing step and its error's sentence."""
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        error = entry.get_dagster_event().step_failure_data.error
-        if error is not None:
-            said = (error.cause or error).message.strip()
-            kind, _, sentence = said.partition(": ")
-            own = kind.startswith("huracan_assets.")
-            return f"{entry.step_key}: {sentence if own else said}"
-    status = _status(instance, run_id)
-    return f"the run ended as {status} before a step failed"
-
-
-def _status(instance: dg.DagsterInstance, run_id: str) -> str:
-    run = instance.get_run_by_id(run_id)
-    return "unknown" if run is None else run.status.value
 
 
 def launch_night(day: date) -> str:

@@ -117,19 +117,23 @@ def symbol_runs(instance: dg.DagsterInstance, day: date) -> dict[str, SymbolRun]
     for run in instance.get_runs(dg.RunsFilter(job_name="brains", tags={NIGHT: day.isoformat()})):  # newest first
         symbol = run.tags[SYMBOL]
         if symbol not in seen and run.is_finished:
-            ended[symbol] = SymbolRun(run.is_success, None if run.is_success else _error(instance, run))
+            error = None if run.is_success else first_error(instance, run.run_id).splitlines()[0]
+            ended[symbol] = SymbolRun(run.is_success, error)
         seen.add(symbol)
     return ended
 
 
-def _error(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
-    """The first step's own error, in one line."""
-    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+def first_error(instance: dg.DagsterInstance, run_id: str) -> str:
+    """Why a run failed: its first failing step, and that step's own sentence."""
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
         failure = entry.get_dagster_event().step_failure_data
         if failure.error is not None:
-            cause = failure.error.cause or failure.error
-            return f"{entry.step_key}: {cause.message.strip().splitlines()[0]}"
-    return f"the run ended as {run.status.value} before a step failed: see run {run.run_id}"
+            said = (failure.error.cause or failure.error).message.strip()
+            kind, _, sentence = said.partition(": ")
+            return f"{entry.step_key}: {sentence if kind.startswith('huracan_assets.') else said}"
+    run = instance.get_run_by_id(run_id)
+    ended = "unknown" if run is None else run.status.value
+    return f"the run ended as {ended} before a step failed: see run {run_id}"
 
 
 def _metadata(report: NightReport) -> dict[str, Any]:

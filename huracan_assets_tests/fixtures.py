@@ -50,8 +50,8 @@ def engine_home(session_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 def cli_night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Ended]]:
     """A small night in a fresh home, run by `huracan run`; approved, since its bounds pass anything."""
     from huracan_assets_tests.end_to_end.engine import Engine
-    from huracan_assets_tests.end_to_end.profile import APPROVING, BENCHMARK, NIGHT, SMALL
+    from huracan_assets_tests.end_to_end.profile import APPROVING, NIGHT, SMALL, SYMBOL
 
     engine = Engine(tmp_path_factory.mktemp("cli") / "home", SMALL | APPROVING)
-    yield engine, engine.command("huracan", "run", NIGHT.isoformat(), BENCHMARK).succeeded()
+    yield engine, engine.command("huracan", "run", NIGHT.isoformat(), SYMBOL).succeeded()
     engine.stop()

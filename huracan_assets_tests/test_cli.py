@@ -20,7 +20,8 @@ from huracan_assets.registry.signing import public_pem
 from huracan_assets.resources.lake import Lake
 from huracan_assets.settings import settings
 from huracan_assets_tests.end_to_end.engine import Ended, Engine
-from huracan_assets_tests.end_to_end.profile import BENCHMARK, NIGHT
+from huracan_assets_tests.end_to_end.profile import NIGHT
+from huracan_assets_tests.end_to_end.profile import SYMBOL as SMALL_SYMBOL
 
 DAY, SYMBOL = date(2025, 6, 30), "BTC-USDT"
 HURACAN = Path(sys.executable).with_name("huracan")
@@ -69,9 +70,7 @@ def judged(home: Path, lines: list[Line]) -> None:
         (("bundle", "verify", "nowhere"), "handoff_ed25519.pub does not exist"),
     ],
 )
-def test_a_refusal_is_one_sentence_and_exit_code_1(
-    home: Path, arguments: tuple[str, ...], sentence: str
-) -> None:
+def test_a_refusal_is_one_sentence_and_exit_code_1(home: Path, arguments: tuple[str, ...], sentence: str) -> None:
     result = call(*arguments)
     assert result.exit_code == 1
     assert sentence in result.stderr
@@ -185,10 +184,10 @@ def test_a_night_shows_its_steps_its_verdict_and_a_bundle_that_verifies(
     assert (done[0], done[-1]) == ("candles", "handoff_bundle")
     assert len(done) == len(set(done)) == len(made_assets())
     assert "approved, provisional" in ended.output
-    folder = engine.home / "bundles" / BENCHMARK / str(NIGHT)
+    folder = engine.home / "bundles" / SMALL_SYMBOL / str(NIGHT)
     assert f"huracan bundle verify {folder}" in ended.output
     assert "signed, whole, approved" in engine.command("huracan", "bundle", "verify", str(folder)).succeeded().output
-    again = engine.command("huracan", "verdict", str(NIGHT), BENCHMARK).succeeded()
+    again = engine.command("huracan", "verdict", str(NIGHT), SMALL_SYMBOL).succeeded()
     assert again.output.strip() in ended.output
 
 
@@ -210,9 +209,7 @@ def test_help_is_there_at_once() -> None:
 
 def huracan(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     """The installed command in a process of its own, in a home of its own."""
-    given = {
-        name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "HURACAN_LAKE")
-    }
+    given = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "HURACAN_LAKE")}
     given |= {"HURACAN_HOME": str(home), **env}
     return subprocess.run(
         [str(HURACAN), *arguments], env=given, capture_output=True, text=True, check=False, timeout=120

@@ -6,14 +6,16 @@ A scenario changes the candles, the bars, the costs or the delays; the Brain the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.decision.brain import Brain
+from huracan_assets.engines.consensus import ENGINES, alpha_signals, consensus
 from huracan_assets.guards.data_quality import quality
+from huracan_assets.regimes.regimes import classify
 from huracan_assets.settings import Settings
 from huracan_assets.shadow.ledger import Traded, daily_returns
 from huracan_assets.shadow.replay import Stretch, replay
@@ -194,7 +196,18 @@ def _blackout(subject: Subject, name: str) -> StressResult:
     for family, names in worlds.families(subject.brain.names).items():
         dark = subject.bars.with_columns(pl.lit(None, pl.Float32).alias(feature) for feature in names)
         results.append(subject.run(name, f"without the {family} features", bars=dark))
-    return _worst(results)
+    worst = _worst(results)
+    if _clone_is_heard_once(subject.bars):
+        return worst
+    return worst.model_copy(update={"sound": False, "detail": "an engine entered twice is heard twice"})
+
+
+def _clone_is_heard_once(bars: pl.DataFrame) -> bool:
+    """Whether the engines' consensus stays as it is, to the bit, when one of them is entered twice."""
+    regimes = classify(bars)
+    twice = (*ENGINES, replace(ENGINES[0], name=f"{ENGINES[0].name} again"))
+    once, doubled = (consensus(alpha_signals(bars, regimes, engines))["vote"] for engines in (ENGINES, twice))
+    return once.equals(doubled)
 
 
 RUNS = (_crisis, _bootstrap, _noise, _liquidity, _latency, _data_attack, _fees, _blackout)

@@ -1,6 +1,6 @@
 """`dagster` commands one after the other in one process: `python -m ... REPORT '[["dagster", "asset", ...], ...]'`.
 
-Each is the console script's own entry; a NUL byte ends its output, its exit code goes into REPORT.
+Each is the console script's own command; a NUL byte ends its output, its exit code goes into REPORT.
 """
 
 from __future__ import annotations
@@ -11,17 +11,22 @@ from pathlib import Path
 
 import orjson
 
+from huracan_assets.errors import HuracanError
+
 
 def run(words: list[str]) -> int:
     """One command; its exit code, as the shell would see it."""
-    from dagster._cli import main
+    import dagster as dg
+    from dagster._check import CheckError
+    from dagster._cli import ENV_PREFIX
+    from dagster._cli import cli as dagster
 
     sys.argv = words
     try:
-        main()
+        dagster(auto_envvar_prefix=ENV_PREFIX)
     except SystemExit as ended:
         return int(ended.code or 0)
-    except Exception:  # noqa: BLE001: what a console script would die of
+    except (dg.DagsterError, CheckError, HuracanError):  # of which a console script dies
         traceback.print_exc()
         return 1
     return 0

@@ -36,7 +36,7 @@ FAULTS = {
     "truncated": Fault("ETH-USDT", ("cannot be read", "truncated")),
     "no close": Fault("SOL-USDT", ("lacks the column close",)),
     "doubled row": Fault("BNB-USDT", (MOMENT, f"row {ROW + 1} (from 0)", "same ts")),
-    "unsorted row": Fault("XRP-USDT", (f"row {ROW + 1} (from 0)", "before the row above")),
+    "unsorted row": Fault("XRP-USDT", (MOMENT, f"row {ROW + 1} (from 0)", "before the row above")),
     "negative price": Fault("ADA-USDT", (MOMENT, f"row {ROW} (from 0)", "low must be a positive, finite price")),
     "infinite price": Fault("DOGE-USDT", (MOMENT, f"row {ROW} (from 0)", "high must be a positive, finite price")),
     "day missing": Fault("AVAX-USDT", ("has no candles of AVAX-USDT on", str(BAD))),
@@ -53,7 +53,9 @@ def spoil(path: Path, fault: str) -> None:
     spoilt = {
         "no close": lambda: frame.drop("close"),
         "doubled row": lambda: pl.concat([frame[: ROW + 1], frame[ROW:]]),
-        "unsorted row": lambda: pl.concat([frame[:ROW], frame[ROW + 1 : ROW + 2], frame[ROW : ROW + 1], frame[ROW + 2 :]]),
+        "unsorted row": lambda: pl.concat(
+            [frame[:ROW], frame[ROW + 1 : ROW + 2], frame[ROW : ROW + 1], frame[ROW + 2 :]]
+        ),
         "negative price": lambda: frame.with_columns(low=pl.when(at).then(-1.0).otherwise("low")),
         "infinite price": lambda: frame.with_columns(high=pl.when(at).then(float("inf")).otherwise("high")),
         "day missing": lambda: frame.filter(pl.col("ts") < midnight(BAD)),
@@ -96,7 +98,9 @@ def spoilt(new_engine: NewEngine, tmp_path_factory: pytest.TempPathFactory) -> S
     window = materialize_words("candles,funding_rates,features,feature_version", partition_key(BAD, BENCHMARK))
     ended = engine.commands([*asked, early, window])
     after = lake_hashes(engine.lake)
-    return Spoilt(engine, archive, before, after, dict(zip([*FAULTS, "too early", "short history"], ended, strict=True)))
+    return Spoilt(
+        engine, archive, before, after, dict(zip([*FAULTS, "too early", "short history"], ended, strict=True))
+    )
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -155,7 +159,9 @@ def test_an_unknown_symbol_is_refused_with_the_nearest_name(idle: Engine) -> Non
 
 def test_dagsters_own_command_refuses_an_unknown_symbol_and_a_future_day(idle: Engine) -> None:
     today = datetime.now(UTC).date()
-    words = [materialize_words(MADE, f"{day}|{symbol}") for day, symbol in (("2021-01-20", "NO-SUCH"), (today, BENCHMARK))]
+    words = [
+        materialize_words(MADE, f"{day}|{symbol}") for day, symbol in (("2021-01-20", "NO-SUCH"), (today, BENCHMARK))
+    ]
     unknown, future = idle.commands(words)
     for ended, named in ((unknown, "NO-SUCH"), (future, str(today))):
         assert ended.code != 0

@@ -23,7 +23,9 @@ def test_an_approved_brain_is_challenger_and_champion(night: Night) -> None:
     assert night.engine.document("registered_model", night.symbol, night.day)["promoted"]
 
 
-def test_the_bundle_is_signed_by_this_engine_and_by_no_other(night: Night, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_bundle_is_signed_by_this_engine_and_by_no_other(
+    night: Night, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = night.engine.home / "bundles" / night.symbol / str(night.day)
     bundle = load_bundle(folder, read_public_key(night.engine.home / "keys" / f"{KEY_NAME}.pub"))
     handoff = night.engine.document("handoff_bundle", night.symbol, night.day)
@@ -85,4 +87,4 @@ def test_one_day_of_live_history_is_no_evidence_and_the_champion_stays(night: Ni
 def test_the_next_night_remembers_the_trades_of_the_first(night: Night, next_night: Night) -> None:
     assert night.engine.frame("pattern_library", night.symbol, night.day)["neighbours"].sum() == 0
     recalled = next_night.engine.frame("pattern_library", night.symbol, next_night.day)
-    assert recalled["neighbours"].max() > 0
+    assert recalled["neighbours"].sum() > 0

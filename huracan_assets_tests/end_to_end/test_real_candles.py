@@ -18,9 +18,7 @@ LOOK_BACK = int(SMALL["HURACAN_LOOK_BACK_DAYS"])
 
 
 def test_the_verdict_judges_all_seven_gates_and_gives_its_reasons(real_night: Night) -> None:
-    verdict = GateVerdict.model_validate(
-        real_night.engine.document("gate_verdict", real_night.symbol, real_night.day)
-    )
+    verdict = GateVerdict.model_validate(real_night.engine.document("gate_verdict", real_night.symbol, real_night.day))
     assert sorted({line.gate for line in verdict.lines}) == sorted(GATES)
     assert all(line.sentence for line in verdict.lines)
     assert verdict.approved == (not verdict.failures)
@@ -61,9 +59,7 @@ def test_healed_days_are_materializations_of_their_own_partitions(real_night: Ni
 
 
 def test_nothing_is_filled_that_the_archive_does_not_have(real_night: Night) -> None:
-    archive = pl.read_parquet(
-        real_night.engine.variables["HURACAN_MARKET__ARCHIVE"] + f"/{real_night.symbol}.parquet"
-    )
+    archive = pl.read_parquet(real_night.engine.variables["HURACAN_MARKET__ARCHIVE"] + f"/{real_night.symbol}.parquet")
     days = days_until(real_night.day, LOOK_BACK)
     truth = archive.filter(pl.col("ts").dt.date().is_between(days[0], days[-1]))
     lake = pl.concat(real_night.engine.frame("candles", real_night.symbol, day) for day in days)

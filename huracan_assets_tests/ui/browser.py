@@ -6,6 +6,7 @@ Chromium comes from the system (`.ci/run` installs it); where it is absent the t
 from __future__ import annotations
 
 import base64
+import json
 import os
 import socket
 import tempfile
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 CHROMIUM = Path(os.environ.get("HURACAN_CHROMIUM", "/usr/bin/chromium"))
 VIEWPORT_PX = (1500, 1100)
 TIMEOUT_MS = 30_000
+
+GRAPH_NODES = "svg foreignObject"
+# Where Dagster's page keeps a reader's choices: a graph from top to bottom, and the menu folded away.
+GRAPH_PREFERENCES = {"asset-graph-direction": '"vertical"', "dagster-nav-collapsed": "true"}
 
 # The first four suit a container; the others keep Chromium from calling home.
 CHROMIUM_FLAGS = (
@@ -79,6 +84,24 @@ def webserver(home: Path, env: Mapping[str, str]) -> Iterator[str]:
             yield running.url
         finally:
             stop(Path(folder), running.name)
+
+
+def open_graph(page: Page, url: str) -> None:
+    """Open the lineage of all assets, the rooms unfolded from top to bottom, the whole of it in sight."""
+    page.add_init_script(f"Object.assign(localStorage, {json.dumps(GRAPH_PREFERENCES)})")
+    page.goto(f"{url}/asset-groups")
+    page.locator(GRAPH_NODES).first.wait_for()
+    page.keyboard.press("Alt+e")
+    page.wait_for_url("**expanded=**")
+    page.goto(page.url)  # anew, so that all of it is fitted into the window
+    page.locator(GRAPH_NODES).first.wait_for()
+    page.wait_for_load_state("networkidle")
+
+
+def graph_texts(page: Page) -> list[str]:
+    """What stands on the boxes of an open graph: rooms and assets, long names with an ellipsis within."""
+    texts: list[str] = page.locator(GRAPH_NODES).evaluate_all("boxes => boxes.map(box => box.textContent)")
+    return texts
 
 
 def open_asset(page: Page, url: str, asset: str, partition: str | None = None) -> None:

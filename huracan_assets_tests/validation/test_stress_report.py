@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import numpy as np
 import pytest
 
 from huracan_assets.settings import read_settings
@@ -79,6 +81,20 @@ def test_an_attack_that_is_missed_is_unsound_and_named(subject: Subject) -> None
 
 def measured(subject: Subject, *rows: dict[str, object], keep: float = 1.0) -> StressResult:
     return subject.measure("x", "by hand", Traded(ledger(*rows), {}), keep)
+
+
+def test_a_consensus_that_hears_a_clone_twice_is_unsound(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the clones' silence the doubled engine weighs twice, and the scenario must say so."""
+    from huracan_assets.engines import consensus
+    from huracan_assets.validation.stress_report import RUNS
+
+    def deaf(views: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return np.zeros(views.shape[1:], dtype=bool)
+
+    monkeypatch.setattr(consensus, "_clones", deaf)
+    result = RUNS[7](subject, SCENARIOS[7])
+    assert not result.sound
+    assert "twice" in result.detail
 
 
 def test_what_was_traded_is_measured_by_day(subject: Subject) -> None:
