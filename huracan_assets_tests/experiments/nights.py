@@ -64,13 +64,12 @@ def power_nights(seed: int) -> dict[str, Any]:
 
 
 def planted_edge(seed: int) -> tuple[float, float, int]:
-    """The edge at which the oracle earns about `TRUE_SHARPE` out of sample; its Sharpe ratio and trades."""
+    """The least edge, to 1/128 of the span, at which the oracle earns `TRUE_SHARPE` out of sample, and its record."""
     low, high = 0.0, 0.8
     for _ in range(BISECTIONS):
-        edge = round((low + high) / 2.0, 6)
-        sharpe, trades = _oracle(seed, edge)
-        low, high = (edge, high) if sharpe < TRUE_SHARPE else (low, edge)
-    return edge, sharpe, trades
+        middle = round((low + high) / 2.0, 6)
+        low, high = (middle, high) if _oracle(seed, middle)[0] < TRUE_SHARPE else (low, middle)
+    return high, *_oracle(seed, high)
 
 
 def _oracle(seed: int, edge: float) -> tuple[float, int]:
