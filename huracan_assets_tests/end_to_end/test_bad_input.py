@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -183,14 +182,6 @@ def test_an_impossible_day_is_refused_in_a_sentence(idle: Engine, day: str, says
     assert day in ended.output
     assert says in ended.output
     assert "Traceback" not in ended.output
-
-
-def test_a_missing_archive_is_named(idle: Engine, tmp_path: Path) -> None:
-    nowhere = {"HURACAN_MARKET__SOURCE": "archive", "HURACAN_MARKET__ARCHIVE": str(tmp_path / "nowhere")}
-    ended = idle.command(*materialize_words(MADE, partition_key(GOOD, BENCHMARK)), extra=nowhere)
-    assert ended.code != 0
-    assert f"{tmp_path / 'nowhere'} is not a folder: set HURACAN_MARKET__ARCHIVE" in " ".join(ended.output.split())
-    shutil.rmtree(idle.home, ignore_errors=True)
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_a_bad_row_in_the_lake_fails_the_check_and_stops_the_features(night: Nig
     (check,) = ended.get_asset_check_evaluations()
     assert not check.passed
     assert "row 99" in str(check.description)
-    assert [event.step_key for event in ended.get_step_failure_events()] == []  # `downstream` was never begun
+    assert [event.step_key for event in ended.get_step_failure_events()] == ["candles_candles_contract"]
     assert not ended.success
 
 

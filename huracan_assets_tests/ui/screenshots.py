@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from huracan_assets.resources.local_engine import dagster_home
 from huracan_assets.settings import home
 from huracan_assets_tests.ui.browser import browser, open_asset, webserver, why_no_browser
 
@@ -22,7 +23,7 @@ def main(assets: list[str]) -> int:
     folder = home() / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     names = assets or sorted(key.to_user_string() for key in defs.resolve_all_asset_keys())
-    with webserver(home(), {}) as url, browser() as page:
+    with webserver(home(), {"DAGSTER_HOME": str(dagster_home(home()))}) as url, browser() as page:
         for name in names:
             open_asset(page, url, name)
             page.wait_for_load_state("networkidle")

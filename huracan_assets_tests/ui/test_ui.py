@@ -12,6 +12,7 @@ from huracan_assets.partitions import partition_key
 from huracan_assets_tests.end_to_end.engine import Ended, Engine
 from huracan_assets_tests.end_to_end.profile import NIGHT, SYMBOL
 from huracan_assets_tests.ui.browser import (
+    GRAPH_NODES,
     browser,
     graph_texts,
     open_asset,
@@ -28,7 +29,6 @@ pytestmark = pytest.mark.skipif(why_no_browser() is not None, reason=str(why_no_
 
 KEY = partition_key(NIGHT, SYMBOL)
 WIDTH = "image => image.naturalWidth"
-GRAPH_DRAWN = "least => document.querySelectorAll('svg foreignObject').length >= least"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_the_graph_has_every_room_and_every_asset(page: Page, url: str) -> None:
 
     specs = list(defs.resolve_all_asset_specs())
     open_graph(page, url)
-    page.wait_for_function(GRAPH_DRAWN, arg=len(specs))
+    page.locator(GRAPH_NODES).nth(len(specs) - 1).wait_for()
     shown = graph_texts(page)
     names = {spec.key.to_user_string() for spec in specs} | {str(spec.group_name) for spec in specs}
     assert {name for name in names if not any(stands_for(text, name) for text in shown)} == set()
@@ -69,7 +69,7 @@ def test_the_schedule_and_the_sensors_stand_as_running(page: Page, url: str) -> 
     for name in ("nightly", "market_ended", "brains_ended"):
         page.get_by_text(name, exact=True).first.wait_for()
     page.get_by_text("02:00 AM UTC").first.wait_for()
-    page.wait_for_function("document.querySelectorAll('input[type=checkbox]:checked').length === 3")
+    page.locator("input[type=checkbox]:checked").nth(2).wait_for(state="attached")
 
 
 def stands_for(text: str, name: str) -> bool:
