@@ -149,7 +149,7 @@ def registered_model(
         digest = folder_hash(Path(folder))
         tags = {"verdict": "approved" if gate_verdict.approved else "rejected"}
         version = tracking.register(symbol, day, digest, Path(folder), tags, _figures(walk_forward_report))
-    tracking.set_alias(symbol, "challenger", version.version)
+    tracking.set_alias(symbol, "challenger", tracking.newest(symbol).version)
     tracking.crown(symbol, day, version.version if decision.promote else None)
     return artifact(
         Registration(symbol=symbol, day=day, content_sha256=digest, promoted=decision.promote, reason=decision.reason),

@@ -10,6 +10,10 @@ from dagster_postgres import DagsterPostgresStorage
 
 from huracan_assets.resources.postgres import database_url
 
+STATEMENT_TIMEOUT_MS = 600_000
+POOL_RECYCLE_S = 3600
+POOL_OVERFLOW = 20
+
 
 class HuracanStorage(DagsterPostgresStorage):
     """What `dagster.yaml` names, so that it holds neither a port nor a password."""
@@ -21,5 +25,11 @@ class HuracanStorage(DagsterPostgresStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> HuracanStorage:
-        """Find or start Postgres and open Dagster's database in it."""
-        return cls(inst_data=inst_data, postgres_url=database_url("dagster", "+psycopg2"))
+        """Find or start Postgres and open Dagster's database in it.
+
+        Without its pool Dagster opens a connection for each query, more than a thousand in a night.
+        """
+        storage = cls(inst_data=inst_data, postgres_url=database_url("dagster", "+psycopg2"))
+        for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
+            part.optimize_for_webserver(STATEMENT_TIMEOUT_MS, POOL_RECYCLE_S, POOL_OVERFLOW)
+        return storage

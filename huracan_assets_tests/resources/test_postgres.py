@@ -193,3 +193,23 @@ def test_processes_of_a_first_night_may_arrive_together(tmp_path: Path) -> None:
         output, error = process.communicate()
         assert output == "huracan\n", error
     assert postmaster(tmp_path) is None
+
+
+def test_a_first_start_that_was_killed_is_begun_again(tmp_path: Path) -> None:
+    """An initdb that died leaves a folder in which no server will ever start."""
+    broken = tmp_path / "postgres"
+    broken.mkdir(parents=True)
+    (broken / "PG_VERSION").write_text("18\n", encoding="utf-8")
+    (broken / "half").mkdir()
+    code = "from huracan_assets.resources.postgres import database_url; print(database_url())"
+    for _ in range(2):
+        found = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code],
+            env={**os.environ, "HURACAN_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert found.returncode == 0, found.stderr
+        assert "/huracan?host=" in found.stdout
+    assert not (broken / "half").exists()
