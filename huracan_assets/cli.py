@@ -6,6 +6,7 @@ An error of the engine is one sentence and exit code 1, never a traceback.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -53,6 +54,7 @@ class Commands(TyperGroup):
             _say(f"huracan: {error}", Console(stderr=True, style="red", highlight=False, soft_wrap=True))
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
+            _say("huracan: interrupted", Console(stderr=True))
             raise typer.Exit(130) from None
 
 
@@ -74,7 +76,7 @@ SymbolArgument = Annotated[str, typer.Argument(metavar="SYMBOL", help="e.g. BTC-
 def demo() -> None:
     """A finished nightly symbol-day on the embedded default, from candles to the verdict of the gates."""
     _run(DEMO_DAY, DEMO_SYMBOL)
-    _say(f"\n{NEXT}")
+    _say(f"\n{NEXT.replace('huracan ', f'{_own_name()} ')}")
 
 
 @app.command()
@@ -231,9 +233,16 @@ def _show_verdict(day: date, symbol: str) -> None:
 
 def _word(found: GateVerdict) -> str:
     """The verdict, and for each line that has a figure and fails, why."""
+    from huracan_assets.observability.tables import formatted
+
     if found.approved:
         return "approved, provisional: there is no live history yet" if found.provisional else "approved"
-    because = [f"  {line.figure_name}: {line.sentence}" for line in found.failures if line.figure is not None]
+    because = [
+        f"  {line.figure_name}: {formatted(line.figure)}, must be {line.direction} {formatted(line.bound)} "
+        f"({line.sentence})"
+        for line in found.failures
+        if line.figure is not None
+    ]
     return "\n".join([f"rejected: {len(found.failures)} of {len(found.lines)} lines fail", *because])
 
 
@@ -312,6 +321,11 @@ def _show_services(services: list[Running]) -> None:
         _say("services  none: `huracan up` starts them")
     for running in services:
         _say(f"{running.name:<18} {running.url or f'process {running.pid}'}")
+
+
+def _own_name() -> str:
+    """How the reader's shell finds this command: by name, or by its path from here."""
+    return "huracan" if shutil.which("huracan") else os.path.relpath(sys.argv[0])
 
 
 def _console() -> Console:

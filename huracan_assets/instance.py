@@ -31,6 +31,7 @@ EVENT = re.compile(
     r" - (?P<run>[0-9a-f-]{36}) - \d+ - (?:(?P<step>\w+) - )?"
     r"(?P<kind>(?:RUN|STEP)_(?:START|SUCCESS|FAILURE)) - (?P<text>.*)"
 )
+GRACE_S = 20
 OWN_ERROR = re.compile(r"^huracan_assets\.errors\.\w+: (?P<sentence>.*)")
 
 
@@ -89,15 +90,27 @@ def materialize(day: date, symbol: str, log: Path) -> Iterator[RunEvent]:
         ) as child,
     ):
         assert child.stdout is not None
-        for line in child.stdout:
-            file.write(line)
-            file.flush()
-            found = EVENT.search(line)
-            if found is not None:
-                run_id = found["run"]
-                yield RunEvent(found["run"], found["step"], found["kind"], found["text"])
+        try:
+            for line in child.stdout:
+                file.write(line)
+                file.flush()
+                found = EVENT.search(line)
+                if found is not None:
+                    run_id = found["run"]
+                    yield RunEvent(found["run"], found["step"], found["kind"], found["text"])
+        finally:
+            file.write(_end(child))
     if child.returncode:
         raise RunError(f"{_why(run_id, log)}\nThe log is {log}")
+
+
+def _end(child: subprocess.Popen[str]) -> str:
+    """Let an interrupted run write down that it was interrupted; the rest of what it says."""
+    try:
+        return child.communicate(timeout=GRACE_S)[0]
+    except subprocess.TimeoutExpired:
+        child.terminate()
+        return child.communicate()[0]
 
 
 def _why(run_id: str | None, log: Path) -> str:

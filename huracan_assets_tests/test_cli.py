@@ -90,7 +90,7 @@ def test_the_verdict_has_each_line_with_its_bound_and_result(home: Path) -> None
     assert [row[-1] for row in shown] == ["pass"] * 6 + ["provisional", "FAIL", "FAIL"]
     assert shown[7][-4:] == ["0.25", "below", "0.15", "FAIL"]
     assert "rejected: 2 of 9 lines fail" in result.stdout
-    assert "figure of 2 risk: as measured" in result.stdout
+    assert "figure of 2 risk: 0.25, must be below 0.15 (as measured)" in result.stdout
     assert "nothing traded" not in result.stdout
     assert f"look-back  {settings().look_back_days} days, 2025-02-01 to 2025-06-30" in result.stdout
 

@@ -117,9 +117,7 @@ def test_every_public_name_is_documented() -> None:
 
 
 def test_every_module_says_what_it_is() -> None:
-    assert [
-        name(file) for file in FILES if file.name != "__init__.py" and ast.get_docstring(tree(file)) is None
-    ] == []
+    assert [name(file) for file in FILES if file.name != "__init__.py" and ast.get_docstring(tree(file)) is None] == []
 
 
 @pytest.fixture(scope="module")
@@ -129,9 +127,7 @@ def load(repository: Path) -> dict[str, Any]:
         "import json, sys, time, huracan_assets.definitions;"
         "print(json.dumps({'modules': sorted(sys.modules), 'cpu_s': time.process_time()}))"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=False
-    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     loaded: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     return loaded

@@ -43,9 +43,7 @@ def ended(instance: dg.DagsterInstance, symbol: str, status: dg.DagsterRunStatus
     instance.add_run(dg.DagsterRun(job_name="brains", run_id=str(uuid4()), status=status, tags=tags))
     if status == dg.DagsterRunStatus.SUCCESS:
         lake = Lake.open()
-        lake.write_document(
-            "handoff_bundle", symbol, DAY, {"handed_over": True, "reason": "every gate passes"}
-        )
+        lake.write_document("handoff_bundle", symbol, DAY, {"handed_over": True, "reason": "every gate passes"})
         lake.write_document("gate_verdict", symbol, DAY, {"approved": True})
         lake.write_document("walk_forward_report", symbol, DAY, {"trades": 12, "sharpe": 1.5})
 
@@ -79,9 +77,7 @@ def test_a_failed_and_a_missing_symbol_make_it_red_by_name_with_the_rooms_own_er
     broken_brain.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
     result = run_close(instance)
     assert not result.success
-    (failure,) = [
-        event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE
-    ]
+    (failure,) = [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE]
     message = failure.step_failure_data.user_failure_data
     assert message is not None
     assert f"{missing}, {failed}" in str(message.description)
@@ -108,9 +104,7 @@ def test_a_close_can_be_told_its_day_and_without_one_says_what_it_lacks(instance
     close.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
     assert Lake.open().has("daily_metrics", "all", DAY, "json")
     result = close.execute_in_process(instance=instance, raise_on_error=False)
-    (failure,) = [
-        event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE
-    ]
+    (failure,) = [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE]
     assert "config" in str(failure.step_failure_data.user_failure_data or "")
 
 

@@ -41,9 +41,7 @@ def test_the_schedule_runs_unless_it_is_stopped_and_its_clock_is_utc() -> None:
 def test_a_retired_symbol_is_fetched_until_the_day_it_was_delisted(day: date, is_there: bool) -> None:
     tags = market_request(day).tags
     keys = symbol_days.get_partition_keys_in_range(
-        dg.PartitionKeyRange(
-            tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"]
-        )
+        dg.PartitionKeyRange(tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"])
     )
     assert (f"{day}|MATIC-USDT" in keys) == is_there
     assert len(keys) == (21 if is_there else 20)

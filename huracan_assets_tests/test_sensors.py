@@ -54,18 +54,14 @@ def test_when_the_market_run_has_ended_however_each_listed_symbol_has_a_brain(
 ) -> None:
     started(instance, market_request(DAY), ended)
     found = requests(market_ended, instance)
-    assert [request.partition_key for request in found] == [
-        f"{DAY}|{s}" for s in settings().market.listed(DAY)
-    ]
+    assert [request.partition_key for request in found] == [f"{DAY}|{s}" for s in settings().market.listed(DAY)]
     assert {request.job_name for request in found} == {"brains"}
     assert all(request.tags[NIGHT] == "2026-01-01" for request in found)
     assert [request.tags[SYMBOL] for request in found] == list(settings().market.listed(DAY))
 
 
 @pytest.mark.parametrize("running", [Status.NOT_STARTED, Status.STARTING, Status.STARTED, Status.CANCELING])
-def test_while_the_market_run_is_under_way_nothing_is_requested(
-    instance: dg.DagsterInstance, running: Status
-) -> None:
+def test_while_the_market_run_is_under_way_nothing_is_requested(instance: dg.DagsterInstance, running: Status) -> None:
     started(instance, market_request(DAY), running)
     assert requests(market_ended, instance) == []
 
@@ -85,9 +81,7 @@ def test_a_retired_symbol_has_a_brain_until_the_day_it_was_delisted(
     instance: dg.DagsterInstance, day: date, is_there: bool
 ) -> None:
     started(instance, market_request(day), Status.SUCCESS)
-    assert (
-        f"{day}|MATIC-USDT" in [request.partition_key for request in requests(market_ended, instance)]
-    ) == is_there
+    assert (f"{day}|MATIC-USDT" in [request.partition_key for request in requests(market_ended, instance)]) == is_there
 
 
 def test_a_market_run_outside_any_night_opens_none(instance: dg.DagsterInstance) -> None:
@@ -104,9 +98,7 @@ def test_a_market_run_that_is_repeated_is_waited_for(instance: dg.DagsterInstanc
 def test_the_newest_nights_are_watched_and_no_more(instance: dg.DagsterInstance) -> None:
     for ahead in range(NIGHTS_WATCHED + 2):
         started(instance, market_request(DAY.replace(day=1 + ahead)), Status.SUCCESS)
-    assert [day.day for day, _ in nights(instance)] == [
-        NIGHTS_WATCHED + 2 - back for back in range(NIGHTS_WATCHED)
-    ]
+    assert [day.day for day, _ in nights(instance)] == [NIGHTS_WATCHED + 2 - back for back in range(NIGHTS_WATCHED)]
 
 
 def test_every_request_names_a_partition_of_its_job(instance: dg.DagsterInstance) -> None:
@@ -123,9 +115,7 @@ def test_the_close_is_requested_once_every_brain_has_ended_well_or_badly(
     assert requests(brains_ended, instance) == []
     *others, last = settings().market.listed(DAY)
     for place, symbol in enumerate(others):
-        started(
-            instance, brain_request(DAY, symbol), (Status.SUCCESS, Status.FAILURE, Status.CANCELED)[place % 3]
-        )
+        started(instance, brain_request(DAY, symbol), (Status.SUCCESS, Status.FAILURE, Status.CANCELED)[place % 3])
     assert requests(brains_ended, instance) == [], "one symbol has no run"
     run = started(instance, brain_request(DAY, last), Status.STARTED)
     assert requests(brains_ended, instance) == [], "one run is under way"
@@ -155,6 +145,4 @@ def test_one_nights_brains_do_not_close_another(instance: dg.DagsterInstance) ->
 
 
 def test_the_sensors_run_unless_they_are_stopped() -> None:
-    assert {sensor.default_status for sensor in (market_ended, brains_ended)} == {
-        dg.DefaultSensorStatus.RUNNING
-    }
+    assert {sensor.default_status for sensor in (market_ended, brains_ended)} == {dg.DefaultSensorStatus.RUNNING}

@@ -52,9 +52,7 @@ def test_a_variable_wins_over_overrides_and_overrides_over_the_files(monkeypatch
 
 def test_a_deep_leaf_and_a_list_can_be_set_by_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HURACAN_LEARNING__PPO__EPOCHS", "2")
-    monkeypatch.setenv(
-        "HURACAN_MARKET__SYMBOLS", '["BTC-USDT", {"symbol": "OLD-USDT", "delisted": "2024-01-02"}]'
-    )
+    monkeypatch.setenv("HURACAN_MARKET__SYMBOLS", '["BTC-USDT", {"symbol": "OLD-USDT", "delisted": "2024-01-02"}]')
     found = read_settings("local")
     assert found.learning.ppo.epochs == 2
     assert found.market.symbol_names() == ("BTC-USDT", "OLD-USDT")
@@ -74,9 +72,7 @@ def test_an_unknown_key_is_refused_by_name() -> None:
         ("HURACAN_LOOK_BACK_DAY", "30"),
     ],
 )
-def test_a_misspelt_variable_is_refused_by_name(
-    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_misspelt_variable_is_refused_by_name(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, value)
     message = refusal()
     assert variable.split("__")[-1].lower() in message.lower()
@@ -152,9 +148,7 @@ def test_an_archive_without_its_folder_says_which_variable_to_set(monkeypatch: p
         ),
     ],
 )
-def test_a_contradiction_or_a_value_out_of_range_is_refused_by_name(
-    overrides: dict[str, Any], words: str
-) -> None:
+def test_a_contradiction_or_a_value_out_of_range_is_refused_by_name(overrides: dict[str, Any], words: str) -> None:
     assert words in refusal(overrides=overrides)
 
 
@@ -179,9 +173,7 @@ branches = st.dictionaries(st.sampled_from("abc"), trees, max_size=3)
 
 
 @given(base=branches, over=branches)
-def test_a_merge_has_the_leaves_of_the_later_and_changes_neither(
-    base: dict[str, Any], over: dict[str, Any]
-) -> None:
+def test_a_merge_has_the_leaves_of_the_later_and_changes_neither(base: dict[str, Any], over: dict[str, Any]) -> None:
     before = repr(base), repr(over)
     merged = deep_merge(base, over)
     assert (repr(base), repr(over)) == before

@@ -27,9 +27,7 @@ def bars() -> pl.DataFrame:
 
 def decided(by: Brain, bars: pl.DataFrame) -> pl.DataFrame:
     regimes = classify(bars)
-    conditions = trade_conditions(
-        stretch().grid(), bars, Costs.of(SETTINGS.simulation), SETTINGS.simulation, 1000.0
-    )
+    conditions = trade_conditions(stretch().grid(), bars, Costs.of(SETTINGS.simulation), SETTINGS.simulation, 1000.0)
     return by.decisions(bars, regimes, alpha_signals(bars, regimes), conditions, None)
 
 
@@ -72,18 +70,14 @@ def test_features_are_taken_by_name_in_the_models_order_and_nulls_are_nan(bars: 
 def test_evidence_of_other_bars_is_refused(which: str, bars: pl.DataFrame) -> None:
     regimes = classify(bars)
     signals = alpha_signals(bars, regimes)
-    conditions = trade_conditions(
-        stretch().grid(), bars, Costs.of(SETTINGS.simulation), SETTINGS.simulation, 1000.0
-    )
+    conditions = trade_conditions(stretch().grid(), bars, Costs.of(SETTINGS.simulation), SETTINGS.simulation, 1000.0)
     zeros = np.zeros(bars.height)
     recalled = bars.select(
         "as_of",
         neighbours=pl.lit(0),
         **{f"{side}_neighbours": pl.lit(0) for side in ("long", "short")},
         **{
-            f"{side}_{kind}_net_bps": pl.lit(None, pl.Float64)
-            for side in ("long", "short")
-            for kind in ("mean", "rms")
+            f"{side}_{kind}_net_bps": pl.lit(None, pl.Float64) for side in ("long", "short") for kind in ("mean", "rms")
         },
     )
     parts = {"regimes": regimes, "signals": signals, "recalled": recalled}

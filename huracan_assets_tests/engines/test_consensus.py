@@ -52,9 +52,7 @@ def test_clones_order_and_later_bars_change_no_bit(seed: int, count: int, n: int
     engines = [random_engine(f"engine {k}", rng, n) for k in range(count)]
     alone = consensus(together(*engines))
     copied = engines[int(rng.integers(count))]
-    clones = [
-        copied.with_columns(pl.lit(f"clone {k}").alias("engine")) for k in range(int(rng.integers(1, 4)))
-    ]
+    clones = [copied.with_columns(pl.lit(f"clone {k}").alias("engine")) for k in range(int(rng.integers(1, 4)))]
     crowd = [*engines, *clones]
     shuffled = [crowd[k] for k in rng.permutation(len(crowd))]
     assert consensus(together(*shuffled)).equals(alone)

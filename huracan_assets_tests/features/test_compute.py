@@ -36,10 +36,7 @@ def poisoned(frame: pl.DataFrame, at: datetime, seed: int) -> pl.DataFrame:
     amounts = [name for name, kind in frame.schema.items() if kind in (pl.Float64, pl.Int64)]
     factor = pl.Series(10.0 ** rng.uniform(-3, 3, frame.height))
     changed = frame.with_columns(
-        pl.when(later)
-        .then((pl.col(name) * factor).cast(frame.schema[name]))
-        .otherwise(pl.col(name))
-        .alias(name)
+        pl.when(later).then((pl.col(name) * factor).cast(frame.schema[name])).otherwise(pl.col(name)).alias(name)
         for name in amounts
     )
     return changed.filter(~later | pl.Series(rng.random(frame.height) > 0.33))
@@ -67,9 +64,7 @@ def test_days_outside_the_declared_window_are_not_looked_at() -> None:
     first = DAY_OF_TEST - WARM_UP_DAYS * DAY
     around = [candles(seed, first=first - 3 * DAY, days=3) for seed in (50, 51)]
     after = [candles(seed, first=DAY_OF_TEST + DAY, days=2) for seed in (52, 53)]
-    wide = [
-        pl.concat([old, frame, new]) for old, frame, new in zip(around, (COIN, BENCHMARK), after, strict=True)
-    ]
+    wide = [pl.concat([old, frame, new]) for old, frame, new in zip(around, (COIN, BENCHMARK), after, strict=True)]
     events = pl.concat([funding(first - 3 * DAY, 3), FUNDING, funding(DAY_OF_TEST + DAY, 2)])
     assert compute_features(DAY_OF_TEST, wide[0], wide[1], events).equals(FEATURES)
 
@@ -80,9 +75,7 @@ def test_declared_warm_up_is_enough() -> None:
     full = compute_window(whole)
     for minutes in sorted({feature.warm_up_minutes for feature in RECIPE}):
         start = midnight(DAY_OF_TEST) - minutes * MINUTE
-        cut = day_window(
-            DAY_OF_TEST, *(frame.filter(pl.col("ts") >= start) for frame in (COIN, BENCHMARK, FUNDING))
-        )
+        cut = day_window(DAY_OF_TEST, *(frame.filter(pl.col("ts") >= start) for frame in (COIN, BENCHMARK, FUNDING)))
         with np.errstate(invalid="ignore"):
             for feature in RECIPE:
                 if feature.warm_up_minutes == minutes:

@@ -45,9 +45,7 @@ def planted(column: str, value: object) -> Callable[[pl.DataFrame], pl.DataFrame
         (lambda f: f.select(*reversed(f.columns)), "have not the recipe's columns"),
     ],
 )
-def test_a_planted_violation_is_refused(
-    breaking: Callable[[pl.DataFrame], pl.DataFrame], message: str
-) -> None:
+def test_a_planted_violation_is_refused(breaking: Callable[[pl.DataFrame], pl.DataFrame], message: str) -> None:
     with pytest.raises(ContractError, match=message):
         validate_features(breaking(SOUND), DAY_OF_TEST)
 

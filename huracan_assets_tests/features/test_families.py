@@ -53,9 +53,7 @@ def test_spread_equals_bidasks_edge() -> None:
     for i in ROWS:
         prices = [last(x, i, 240) for x in (G.open, G.high, G.low, G.close)]
         assert spread[i] == pytest.approx(edge(*prices, sign=True), rel=1e-8, abs=1e-10)
-        assert TABLE["spread_bps"][i] == pytest.approx(
-            1e4 * max(0.0, edge(*prices, sign=True)), rel=1e-8, abs=1e-6
-        )
+        assert TABLE["spread_bps"][i] == pytest.approx(1e4 * max(0.0, edge(*prices, sign=True)), rel=1e-8, abs=1e-6)
 
 
 def test_spread_finds_a_planted_bid_ask_bounce() -> None:
@@ -110,8 +108,7 @@ def test_spread_finds_a_planted_bid_ask_bounce() -> None:
         (
             "price_position",
             lambda i: (
-                (G.close[i] - last(G.low, i, 240).min())
-                / (last(G.high, i, 240).max() - last(G.low, i, 240).min())
+                (G.close[i] - last(G.low, i, 240).min()) / (last(G.high, i, 240).max() - last(G.low, i, 240).min())
             ),
         ),
         ("uptick", lambda i: np.sum(last(RETURNS, i, 30) > 0) / np.sum(last(RETURNS, i, 30) != 0)),
@@ -172,12 +169,8 @@ def test_atr_equals_wilders_true_range() -> None:
 
 def test_ema_spreads_and_macd_equal_weighted_sums() -> None:
     log_close = np.log(G.close)
-    np.testing.assert_allclose(
-        TABLE["ema_8_34"][ROWS], 1e4 * (ema(log_close, 8) - ema(log_close, 34))[ROWS], atol=1e-7
-    )
-    np.testing.assert_allclose(
-        TABLE["macd"][ROWS], 1e4 * (ema(log_close, 12) - ema(log_close, 26))[ROWS], atol=1e-7
-    )
+    np.testing.assert_allclose(TABLE["ema_8_34"][ROWS], 1e4 * (ema(log_close, 8) - ema(log_close, 34))[ROWS], atol=1e-7)
+    np.testing.assert_allclose(TABLE["macd"][ROWS], 1e4 * (ema(log_close, 12) - ema(log_close, 26))[ROWS], atol=1e-7)
 
 
 def test_entropy_equals_counting_patterns() -> None:

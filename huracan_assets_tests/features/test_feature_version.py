@@ -15,9 +15,7 @@ LAST = date(2026, 1, 5)
 
 
 def version(recipe: str = "a" * 64, candles: str = "c") -> FeatureVersion:
-    days = tuple(
-        FeatureDay(day=day, candles_sha256=candles, features_sha256="f") for day in days_until(LAST, 3)
-    )
+    days = tuple(FeatureDay(day=day, candles_sha256=candles, features_sha256="f") for day in days_until(LAST, 3))
     return FeatureVersion(symbol="ETH-USDT", day=LAST, recipe_sha256=recipe, names=("rsi", "adx"), days=days)
 
 
@@ -27,9 +25,7 @@ def test_the_window_is_its_days_in_order() -> None:
 
 def test_another_recipe_is_refused_and_both_are_named() -> None:
     version().require_recipe("a" * 64)
-    with pytest.raises(
-        ContractError, match=r"recipe aaaaaaaaaaaa, this engine makes bbbbbbbbbbbb: materialise"
-    ):
+    with pytest.raises(ContractError, match=r"recipe aaaaaaaaaaaa, this engine makes bbbbbbbbbbbb: materialise"):
         version().require_recipe("b" * 64)
 
 

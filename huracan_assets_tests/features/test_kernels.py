@@ -62,9 +62,7 @@ def test_rolling_pairs_equal_numpys_covariance() -> None:
         both = ~np.isnan(a + b)
         if both.sum() > 1:
             expected = np.cov(a[both], b[both], bias=True) * both.sum()
-            np.testing.assert_allclose(
-                table[i, 3:], [expected[0, 0], expected[1, 1], expected[0, 1]], atol=1e-10
-            )
+            np.testing.assert_allclose(table[i, 3:], [expected[0, 0], expected[1, 1], expected[0, 1]], atol=1e-10)
 
 
 def test_rolling_rank_counts_ties_by_half() -> None:

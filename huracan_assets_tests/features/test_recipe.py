@@ -15,9 +15,7 @@ GLUE = {"__init__.py", "assets.py", "checks.py", "contract.py", "feature_version
 def test_declarations_are_distinct_and_whole() -> None:
     assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES) >= 45
     for feature in RECIPE:
-        assert feature.low < feature.high and feature.inputs and feature.formula and feature.unit, (
-            feature.name
-        )
+        assert feature.low < feature.high and feature.inputs and feature.formula and feature.unit, feature.name
         assert 0 < feature.warm_up_minutes <= WARM_UP_DAYS * 1440, feature.name
 
 

@@ -50,8 +50,7 @@ def test_the_interval_covers_the_true_ratio_as_often_as_it_promises() -> None:
     rng = np.random.default_rng(3)
     true = 0.1
     covered = [
-        true * np.sqrt(365)
-        <= (live_evidence(forward((true + rng.normal(0, 1, 60)).tolist())).sharpe_upper or 0.0)
+        true * np.sqrt(365) <= (live_evidence(forward((true + rng.normal(0, 1, 60)).tolist())).sharpe_upper or 0.0)
         for _ in range(800)
     ]
     assert np.mean(covered) == pytest.approx(0.95, abs=0.025)

@@ -172,9 +172,7 @@ def test_a_feature_that_never_varies_does_not_drift_and_one_that_wakes_does() ->
 
 
 def test_the_first_model_is_provisional_and_ships() -> None:
-    first = verdict(
-        evidence(live=live(champion=None, days=0, sharpe=None, sharpe_upper=None, backtest_sharpe=None))
-    )
+    first = verdict(evidence(live=live(champion=None, days=0, sharpe=None, sharpe_upper=None, backtest_sharpe=None)))
     assert first.approved
     assert first.provisional
     assert [row["result"] for row in first.rows() if row["gate"] == GATES[6]] == ["provisional"]

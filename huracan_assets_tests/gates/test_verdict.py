@@ -12,9 +12,7 @@ from huracan_assets_tests.gates.evidence import DAY, bounds
 numbers = st.floats(-1e6, 1e6)
 
 
-def line(
-    gate: str, figure: float | None = 2.0, direction: Direction = "above", provisional: bool = False
-) -> Line:
+def line(gate: str, figure: float | None = 2.0, direction: Direction = "above", provisional: bool = False) -> Line:
     return Line(
         gate=gate,
         figure_name="figure",
@@ -30,8 +28,7 @@ def line(
 @given(figure=numbers, bound=numbers)
 def test_above_and_below_are_strict_and_opposite(figure: float, bound: float) -> None:
     above, below = (
-        line(GATES[0], figure, direction).model_copy(update={"bound": bound})
-        for direction in ("above", "below")
+        line(GATES[0], figure, direction).model_copy(update={"bound": bound}) for direction in ("above", "below")
     )
     assert above.passed == (figure > bound)
     assert below.passed == (figure < bound)

@@ -123,9 +123,7 @@ def test_real_features_are_clean_and_their_shifted_twins_are_not(shared: Path) -
         to_candles(pl.scan_parquet(folder / f"{name}-USDT.parquet").filter(span).collect().sort("ts"))
         for name in ("SOL", "BTC")
     )
-    frames = [
-        compute_features(last - timedelta(days=back), coin, benchmark, None) for back in range(days)[::-1]
-    ]
+    frames = [compute_features(last - timedelta(days=back), coin, benchmark, None) for back in range(days)[::-1]]
     bars = decision_bars(pl.concat(frames), 15)
     close = coin.select(pl.col("known_at").alias("as_of"), price=pl.col("close").log())
     price = bars.join(close, on="as_of", how="left", maintain_order="left")["price"].to_numpy()

@@ -42,9 +42,7 @@ def test_the_days_in_quarantine_are_named_in_order() -> None:
 
 def test_a_night_goes_on_over_old_faults_but_not_over_its_own_day() -> None:
     window(0, 3).require_trusted()
-    with pytest.raises(
-        ContractError, match=r"ETH-USDT of 2026-01-05 is in quarantine: .+\. Correct the source"
-    ):
+    with pytest.raises(ContractError, match=r"ETH-USDT of 2026-01-05 is in quarantine: .+\. Correct the source"):
         window(4).require_trusted()
 
 

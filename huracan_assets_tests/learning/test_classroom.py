@@ -68,9 +68,7 @@ def night(seed: int, days: int, missing: float = 0.1) -> tuple[pl.DataFrame, pl.
                 }
             )
         )
-    return bars, pl.concat(sides).sort("as_of", "side", descending=[False, True]).select(
-        OUTCOME_SCHEMA.keys()
-    )
+    return bars, pl.concat(sides).sort("as_of", "side", descending=[False, True]).select(OUTCOME_SCHEMA.keys())
 
 
 def small(seed: int, days: int = 8, **changes: int) -> Classroom:
@@ -129,9 +127,7 @@ def test_a_window_that_leaves_a_fold_without_rows_is_refused() -> None:
     latency=st.integers(1, 5),
     data=st.data(),
 )
-def test_fill_returns_are_those_of_a_loop(
-    seed: int, missing: float, latency: int, data: st.DataObject
-) -> None:
+def test_fill_returns_are_those_of_a_loop(seed: int, missing: float, latency: int, data: st.DataObject) -> None:
     frame = candles(seed, FIRST, 1, missing)
     grid = MinuteGrid.from_candles(frame, FIRST, FIRST)
     every = ORIGIN + QUARTER * np.arange(1, 97)
@@ -142,9 +138,7 @@ def test_fill_returns_are_those_of_a_loop(
     def fill(decided: np.datetime64) -> float:
         return float(opened.get(int((decided + latency * MINUTE).astype(np.int64)), np.nan))
 
-    expected = [
-        np.log(fill(b) / fill(a)) * 1e4 if b - a == QUARTER else np.nan for a, b in itertools.pairwise(as_of)
-    ]
+    expected = [np.log(fill(b) / fill(a)) * 1e4 if b - a == QUARTER else np.nan for a, b in itertools.pairwise(as_of)]
     found = fill_returns(grid, as_of, latency, 15)
     np.testing.assert_allclose(found, [*expected, np.nan], rtol=1e-9, atol=1e-9)
 

@@ -11,9 +11,7 @@ from huracan_assets.learning.market_env import FLAT, LONG, SHORT, TARGETS, Marke
 
 def random_market(n: int, seed: int, rows: np.ndarray | None = None) -> Market:
     rng = np.random.default_rng(seed)
-    return make_market(
-        rng.normal(size=(n, 3)).astype(np.float32), rng.normal(0, 25, n), rng.uniform(1, 9, n), rows
-    )
+    return make_market(rng.normal(size=(n, 3)).astype(np.float32), rng.normal(0, 25, n), rng.uniform(1, 9, n), rows)
 
 
 def test_rewards_equal_an_account_kept_by_hand() -> None:

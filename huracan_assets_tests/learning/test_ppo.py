@@ -99,12 +99,7 @@ def test_the_first_update_starts_at_ratio_one_and_the_loss_is_the_papers() -> No
         old_values,
     )
     loss, metrics = minibatch_loss(learner, *(torch.from_numpy(array) for array in arrays))
-    logs = (
-        torch.log_softmax(learner.actor(torch.from_numpy(rollout.observations)), -1)
-        .detach()
-        .numpy()
-        .astype(float)
-    )
+    logs = torch.log_softmax(learner.actor(torch.from_numpy(rollout.observations)), -1).detach().numpy().astype(float)
     values = learner.critic(torch.from_numpy(rollout.observations)).detach().numpy()[:, 0].astype(float)
     assert np.allclose(logs[np.arange(len(logs)), rollout.actions], rollout.log_probabilities, atol=1e-5)
     scaled = (rollout.advantages - rollout.advantages.mean()) / (rollout.advantages.std() + 1e-8)

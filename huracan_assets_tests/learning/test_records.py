@@ -16,9 +16,7 @@ MAP = IsotonicMap((0.1, 1 / 3), (0.4, 0.7000000000000001))
 
 
 def test_an_instant_keeps_its_microseconds_and_is_utc() -> None:
-    assert utc(np.datetime64("2026-01-01T12:34:56.789012")) == datetime(
-        2026, 1, 1, 12, 34, 56, 789012, tzinfo=UTC
-    )
+    assert utc(np.datetime64("2026-01-01T12:34:56.789012")) == datetime(2026, 1, 1, 12, 34, 56, 789012, tzinfo=UTC)
 
 
 def test_a_fold_is_dated_by_the_newest_label_that_taught_it() -> None:

@@ -86,9 +86,7 @@ def test_naive_times_and_epochs_are_utc(tmp_path: Path) -> None:
         "zoned": frame.with_columns(pl.col("ts").dt.convert_time_zone("Asia/Tokyo")),
     }
     for name, variant in written.items():
-        assert source_of(tmp_path / name, a=variant).candles("BTC-USDT", NEXT, NEXT).equals(good_day(NEXT)), (
-            name
-        )
+        assert source_of(tmp_path / name, a=variant).candles("BTC-USDT", NEXT, NEXT).equals(good_day(NEXT)), name
 
 
 def test_files_of_different_spans_make_one_history(tmp_path: Path) -> None:
@@ -167,9 +165,7 @@ def test_a_broken_parquet_is_refused_and_its_row_named(tmp_path: Path, defect: s
 def test_a_row_astray_is_found_though_its_day_is_not_asked_for(tmp_path: Path) -> None:
     frame = two_days()
     astray = frame[2000:2001].with_columns(pl.col("ts") - pl.duration(days=300))
-    assert "row 2000" in refusal(
-        source_of(tmp_path, a=pl.concat([frame[:2000], astray, frame[2001:]])), DAY, DAY
-    )
+    assert "row 2000" in refusal(source_of(tmp_path, a=pl.concat([frame[:2000], astray, frame[2001:]])), DAY, DAY)
 
 
 @pytest.mark.parametrize("keep", [0, 100, 0.5, 0.99])
@@ -239,9 +235,7 @@ def test_a_csv_without_a_header_lacks_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize("unit", [1_000, 1_000_000], ids=["ms", "us"])
 @pytest.mark.parametrize("header", [False, True], ids=["headerless", "header"])
 @pytest.mark.parametrize("suffix", [".csv", ".zip"])
-def test_the_public_layout_reads_days_and_months(
-    tmp_path: Path, unit: int, header: bool, suffix: str
-) -> None:
+def test_the_public_layout_reads_days_and_months(tmp_path: Path, unit: int, header: bool, suffix: str) -> None:
     frame = two_days()
     month = tmp_path / f"BTCUSDT-1m-2024-02{suffix}"
     day = tmp_path / "spot" / f"BTCUSDT-1m-2024-03-01{suffix}"

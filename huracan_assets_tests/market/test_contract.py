@@ -55,18 +55,12 @@ def planted(column: str, value: Any, row: int = ROW) -> pl.DataFrame:
     """A good day with one cell replaced."""
     frame = good_day()
     cell = pl.lit(value, dtype=CANDLE_SCHEMA[column])
-    return frame.with_columns(
-        pl.when(pl.int_range(pl.len()) == row).then(cell).otherwise(pl.col(column)).alias(column)
-    )
+    return frame.with_columns(pl.when(pl.int_range(pl.len()) == row).then(cell).otherwise(pl.col(column)).alias(column))
 
 
 def shifted(minutes: float) -> pl.DataFrame:
     """A good day whose row 700 opens, and closes, `minutes` off."""
-    off = (
-        pl.when(pl.int_range(pl.len()) == ROW)
-        .then(pl.duration(seconds=int(60 * minutes)))
-        .otherwise(pl.duration())
-    )
+    off = pl.when(pl.int_range(pl.len()) == ROW).then(pl.duration(seconds=int(60 * minutes))).otherwise(pl.duration())
     return good_day().with_columns(pl.col("ts") + off, pl.col("known_at") + off)
 
 
@@ -84,9 +78,7 @@ VIOLATIONS: dict[str, list[pl.DataFrame]] = {
     "low must not exceed open or close": [planted("low", 1e6)],
     "high must not miss open or close": [planted("high", 1e-6)],
     **{
-        f"{amount} must be finite and not negative": [
-            planted(amount, value) for value in (-1e-9, math.inf, math.nan)
-        ]
+        f"{amount} must be finite and not negative": [planted(amount, value) for value in (-1e-9, math.inf, math.nan)]
         for amount in ("volume", "quote_volume", "taker_buy_volume")
     },
     "trades must not be negative": [planted("trades", -1)],
@@ -139,10 +131,7 @@ def test_the_message_names_day_row_and_value() -> None:
 
 def test_the_first_of_several_breaches_is_named() -> None:
     frame = planted("volume", -1.0, row=900).with_columns(
-        pl.when(pl.int_range(pl.len()) == 3)
-        .then(-5.0)
-        .otherwise(pl.col("quote_volume"))
-        .alias("quote_volume")
+        pl.when(pl.int_range(pl.len()) == 3).then(-5.0).otherwise(pl.col("quote_volume")).alias("quote_volume")
     )
     assert "row 3 (from 0): quote_volume" in first_breach(frame, CANDLE_RULES)
 

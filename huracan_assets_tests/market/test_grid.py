@@ -19,9 +19,7 @@ TWO_DAYS = pl.concat([good_day(DAY), good_day(DAY + timedelta(days=1))])
 
 
 @given(kept=st.sets(st.integers(0, 2879)), first=st.integers(-1, 1), count=st.integers(1, 3))
-def test_the_grid_holds_each_row_at_its_minute_and_nan_elsewhere(
-    kept: set[int], first: int, count: int
-) -> None:
+def test_the_grid_holds_each_row_at_its_minute_and_nan_elsewhere(kept: set[int], first: int, count: int) -> None:
     frame = TWO_DAYS[sorted(kept)]
     first_day = DAY + timedelta(days=first)
     grid = MinuteGrid.from_candles(frame, first_day, first_day + timedelta(days=count - 1))

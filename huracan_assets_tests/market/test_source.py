@@ -19,9 +19,7 @@ FIRST = date(2021, 1, 1)
 
 
 def market() -> SyntheticSource:
-    return SyntheticSource(
-        symbols=("BTC-USDT", "ETH-USDT"), benchmark="BTC-USDT", first=FIRST, seed=1, edge=0.0
-    )
+    return SyntheticSource(symbols=("BTC-USDT", "ETH-USDT"), benchmark="BTC-USDT", first=FIRST, seed=1, edge=0.0)
 
 
 def test_settings_open_each_kind_of_source(tmp_path: Path) -> None:

@@ -74,11 +74,7 @@ def test_a_day_has_the_same_bits_in_any_range_and_order(asks: list[tuple[str, in
 
 
 def test_another_seed_is_another_market() -> None:
-    assert (
-        not market(seed=8)
-        .candles("ETH-USDT", FIRST, FIRST)
-        .equals(market(seed=7).candles("ETH-USDT", FIRST, FIRST))
-    )
+    assert not market(seed=8).candles("ETH-USDT", FIRST, FIRST).equals(market(seed=7).candles("ETH-USDT", FIRST, FIRST))
 
 
 def test_the_price_walks_on_over_midnight() -> None:
@@ -105,9 +101,9 @@ def test_without_an_edge_nothing_tells_the_direction_of_the_next_minute(symbol: 
     leads: dict[str, Floats] = {f"lag {lag}": scaled[:-lag] for lag in range(1, 6)}
     leads |= {
         "share": share[:-1],
-        "place of the close in the bar": (
-            (frame["close"] - frame["low"]) / (frame["high"] - frame["low"])
-        ).to_numpy()[200:-1],
+        "place of the close in the bar": ((frame["close"] - frame["low"]) / (frame["high"] - frame["low"])).to_numpy()[
+            200:-1
+        ],
         "volume": np.log(frame["volume"].to_numpy()[200:-1]),
         "hour": (np.arange(scaled.size - 1) % 1440).astype(np.float64),
     }
@@ -160,9 +156,7 @@ def test_the_signal_is_stationary_with_unit_variance_and_its_half_life() -> None
 def test_volatility_and_correlation_are_as_declared() -> None:
     last = FIRST + timedelta(days=364)
     source = market()
-    a, b = (
-        np.log(source.candles(name, FIRST, last)["close"].to_numpy()) for name in ("BTC-USDT", "ETH-USDT")
-    )
+    a, b = (np.log(source.candles(name, FIRST, last)["close"].to_numpy()) for name in ("BTC-USDT", "ETH-USDT"))
     for path in (a, b):
         assert np.diff(path).std() * np.sqrt(365 * 1440) == pytest.approx(ANNUAL_VOLATILITY, rel=0.1)
         assert stats.kurtosis(np.diff(path)) > 5.0

@@ -12,9 +12,7 @@ from huracan_assets_tests.memory.ledgers import NIGHT, ledger, points
 
 def remembered(trades: int, setups: np.ndarray) -> pl.DataFrame:
     frame = ledger("ANY-USDT", trades).rename({"exit_at": "known_at"})
-    stored = frame.with_columns(
-        night=pl.lit(NIGHT), embedding=pl.Series(setups, dtype=MEMORY_SCHEMA["embedding"])
-    )
+    stored = frame.with_columns(night=pl.lit(NIGHT), embedding=pl.Series(setups, dtype=MEMORY_SCHEMA["embedding"]))
     return stored.select(list(MEMORY_SCHEMA))
 
 

@@ -32,9 +32,7 @@ def remember(symbol: str, trades: int, seed: int = 0, night: date = NIGHT) -> tu
     return frame, setups
 
 
-def brute_force(
-    frame: pl.DataFrame, setups: np.ndarray, at: np.datetime64, query: np.ndarray, k: int
-) -> np.ndarray:
+def brute_force(frame: pl.DataFrame, setups: np.ndarray, at: np.datetime64, query: np.ndarray, k: int) -> np.ndarray:
     """Rows of the k nearest trades known at `at`, by nothing but a sort."""
     known = frame["exit_at"].to_numpy()
     distance = np.sqrt(((setups.astype(np.float64) - query) ** 2).sum(axis=1))
@@ -55,9 +53,7 @@ def test_recall_is_the_brute_force_answer() -> None:
         assert row["neighbours"] == len(near)
         assert row["long_neighbours"] + row["short_neighbours"] == len(near)
         if not len(near):
-            assert (
-                row["win_rate"] is row["mean_net_bps"] is row["nearest"] is row["long_mean_net_bps"] is None
-            )
+            assert row["win_rate"] is row["mean_net_bps"] is row["nearest"] is row["long_mean_net_bps"] is None
             continue
         assert row["win_rate"] == pytest.approx((net[near] > 0).mean())
         assert row["mean_net_bps"] == pytest.approx(net[near].mean())

@@ -74,9 +74,7 @@ def regimes() -> str:
 
 def training() -> str:
     steps = np.arange(1, 33) * 4096
-    return plots.training_curve(
-        steps, {"approx_kl": 0.02 / np.sqrt(steps), "explained_variance": 1 - 1e3 / steps}
-    )
+    return plots.training_curve(steps, {"approx_kl": 0.02 / np.sqrt(steps), "explained_variance": 1 - 1e3 / steps})
 
 
 def gain() -> str:

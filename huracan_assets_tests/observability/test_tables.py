@@ -78,9 +78,7 @@ def test_values_are_formatted_for_a_reader(value: object, text: str) -> None:
     assert formatted(value) == text
 
 
-@given(
-    st.text(alphabet=st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=1, max_size=30)
-)
+@given(st.text(alphabet=st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=1, max_size=30))
 def test_any_text_comes_back_as_it_was(text: str) -> None:
     assert cells(markdown_table([{"text": text}], ["text"]))[1] == [text]
 

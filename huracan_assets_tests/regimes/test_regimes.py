@@ -31,9 +31,7 @@ CRASHING = {
 
 def bars(*rows: Mapping[str, float | None]) -> pl.DataFrame:
     start = datetime(2024, 1, 1, tzinfo=UTC)
-    as_of = pl.Series(
-        "as_of", [start + timedelta(minutes=15 * i) for i in range(len(rows))], pl.Datetime("us", "UTC")
-    )
+    as_of = pl.Series("as_of", [start + timedelta(minutes=15 * i) for i in range(len(rows))], pl.Datetime("us", "UTC"))
     values = pl.DataFrame(list(rows), schema=dict.fromkeys(EVIDENCE_NEEDED, pl.Float32()))
     return values.insert_column(0, as_of)
 
@@ -48,10 +46,7 @@ def random_bars(seed: int, n: int) -> pl.DataFrame:
         "variance_ratio": 3.0,
     }
     rows = [
-        {
-            name: None if rng.random() < 0.2 else float(rng.random() * scale.get(name, 1.0))
-            for name in EVIDENCE_NEEDED
-        }
+        {name: None if rng.random() < 0.2 else float(rng.random() * scale.get(name, 1.0)) for name in EVIDENCE_NEEDED}
         for _ in range(n)
     ]
     return bars(*rows)

@@ -68,9 +68,7 @@ def test_one_changed_byte_is_refused_by_name(tmp_path: Path, name: str) -> None:
 
 
 @given(data=st.data())
-def test_no_changed_bit_anywhere_passes(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
+def test_no_changed_bit_anywhere_passes(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     folder = tmp_path_factory.getbasetemp() / "any-bit"
     write(folder)
     name = data.draw(st.sampled_from(["model.txt", "policy/weights.safetensors", MANIFEST, SIGNATURE]))
@@ -96,9 +94,7 @@ def test_no_changed_bit_anywhere_passes(
         (lambda folder: shutil.rmtree(folder), r"is not a bundle's folder"),
     ],
 )
-def test_extra_and_missing_files_are_refused(
-    tmp_path: Path, tamper: Callable[[Path], object], reason: str
-) -> None:
+def test_extra_and_missing_files_are_refused(tmp_path: Path, tamper: Callable[[Path], object], reason: str) -> None:
     write(tmp_path / "b")
     tamper(tmp_path / "b")
     with pytest.raises(BundleError, match=reason):
@@ -134,9 +130,7 @@ def test_a_bundle_that_was_not_approved_is_refused(tmp_path: Path) -> None:
         ({"surprise": 1}, "not understood"),
     ],
 )
-def test_a_signed_manifest_of_another_shape_is_refused(
-    tmp_path: Path, change: dict[str, object], reason: str
-) -> None:
+def test_a_signed_manifest_of_another_shape_is_refused(tmp_path: Path, change: dict[str, object], reason: str) -> None:
     manifest = write(tmp_path / "b").manifest.model_dump() | change
     signed = canonical_json(manifest)
     (tmp_path / "b" / MANIFEST).write_bytes(signed)

@@ -32,9 +32,7 @@ def package(tmp_path: Path) -> Path:
 
 def test_a_clean_work_tree(package: Path) -> None:
     state = collect_code_state(package)
-    head = subprocess.run(
-        ["git", "-C", str(package), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-    )
+    head = subprocess.run(["git", "-C", str(package), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
     assert state.commit == head.stdout.strip()
     assert state.dirty is False
     assert state.uncommitted_sha256 is None
@@ -114,9 +112,7 @@ def test_a_repository_without_a_commit(tmp_path: Path) -> None:
 
 
 def manifest(settings: Settings, package: Path) -> RunManifest:
-    return RunManifest.collect(
-        "BTC-USDT", date(2026, 6, 1), settings, {"features": "0" * 64}, {"lightgbm": 7}, package
-    )
+    return RunManifest.collect("BTC-USDT", date(2026, 6, 1), settings, {"features": "0" * 64}, {"lightgbm": 7}, package)
 
 
 def test_the_manifest_is_the_same_whoever_runs_it_where(package: Path) -> None:

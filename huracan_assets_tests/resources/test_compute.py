@@ -30,9 +30,7 @@ def test_every_core_has_a_run_unless_told_otherwise(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("wrong", ["0", "-1", "two", "", "1.5"])
-def test_a_number_of_runs_that_is_none_is_refused_by_name(
-    wrong: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_number_of_runs_that_is_none_is_refused_by_name(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HURACAN_CONCURRENT_RUNS", wrong)
     with pytest.raises(SettingsError, match="HURACAN_CONCURRENT_RUNS"):
         ComputeBudget.of_machine()

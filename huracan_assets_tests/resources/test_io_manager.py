@@ -80,14 +80,10 @@ def makers(value: Any, kind: Any) -> tuple[dg.AssetsDefinition, dg.AssetsDefinit
 
 
 @pytest.mark.parametrize(("value", "kind"), [(FRAME, pl.DataFrame), (NOTE, Note), (BYTES, bytes)])
-def test_an_artifact_is_read_as_it_was_returned_and_named_by_its_content(
-    value: Any, kind: Any, lake: Lake
-) -> None:
+def test_an_artifact_is_read_as_it_was_returned_and_named_by_its_content(value: Any, kind: Any, lake: Lake) -> None:
     upstream, reader, read = makers(value, kind)
     with dg.DagsterInstance.ephemeral() as instance:
-        assert dg.materialize(
-            [upstream, reader], partition_key=KEY, resources=RESOURCES, instance=instance
-        ).success
+        assert dg.materialize([upstream, reader], partition_key=KEY, resources=RESOURCES, instance=instance).success
         event = instance.get_latest_materialization_event(dg.AssetKey("upstream"))
     assert event is not None
     record = event.asset_materialization
@@ -166,9 +162,7 @@ def test_a_content_hash_does_not_see_chunks(columns: dict[str, list[Any]], cuts:
 
 @settings(max_examples=25)
 @given(columns=COLUMNS, beneath=st.integers(-9, 9))
-def test_a_content_hash_does_not_see_what_lies_under_a_null(
-    columns: dict[str, list[Any]], beneath: int
-) -> None:
+def test_a_content_hash_does_not_see_what_lies_under_a_null(columns: dict[str, list[Any]], beneath: int) -> None:
     frame = framed(columns)
     # A masked value stays in memory under its null.
     covered = frame.with_columns(
@@ -200,9 +194,7 @@ def test_a_content_hash_sees_every_value_name_type_and_place(
 
 
 def test_a_null_a_zero_and_a_nan_are_three_things(tmp_path: Path) -> None:
-    found = {
-        content_hash(pl.DataFrame({"x": [value]}, {"x": pl.Float64})) for value in (None, 0.0, float("nan"))
-    }
+    found = {content_hash(pl.DataFrame({"x": [value]}, {"x": pl.Float64})) for value in (None, 0.0, float("nan"))}
     assert len(found) == 3
     lake = Lake(UPath(tmp_path))
     frame = pl.DataFrame({"x": [None, 0.0, float("nan")]}, {"x": pl.Float64})

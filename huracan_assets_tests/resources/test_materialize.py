@@ -37,11 +37,7 @@ def maker(failing: Mapping[str, Exception], calls: list[tuple[str, list[date]]])
             raise failing[symbol]
         lake = Lake.open()
         return {
-            day: {
-                "content_sha256": lake.write_frame(
-                    "thing", symbol, day, pl.DataFrame({"x": [symbol, str(day)]})
-                )
-            }
+            day: {"content_sha256": lake.write_frame("thing", symbol, day, pl.DataFrame({"x": [symbol, str(day)]}))}
             for day in days
         }
 
@@ -65,9 +61,7 @@ def run(
         "dagster/asset_partition_range_start": partition_key(FIRST, symbols[0]),
         "dagster/asset_partition_range_end": partition_key(last, symbols[-1]),
     }
-    return dg.materialize(
-        [maker(failing or {}, calls)], instance=instance, tags=tags, raise_on_error=False
-    ), calls
+    return dg.materialize([maker(failing or {}, calls)], instance=instance, tags=tags, raise_on_error=False), calls
 
 
 def recorded(instance: dg.DagsterInstance) -> set[str]:
@@ -75,9 +69,7 @@ def recorded(instance: dg.DagsterInstance) -> set[str]:
 
 
 def error_of(result: dg.ExecuteInProcessResult) -> str:
-    (failure,) = [
-        event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE
-    ]
+    (failure,) = [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE]
     assert failure.step_failure_data.error is not None
     return failure.step_failure_data.error.to_string()
 
@@ -94,9 +86,7 @@ def test_every_partition_of_the_range_is_made_symbol_by_symbol_and_recorded(
         made = event.step_materialization_data.materialization
         assert made.partition is not None
         day, symbol = made.partition.split("|")
-        assert made.metadata["content_sha256"].value == Lake.open().frame_hash(
-            "thing", symbol, date.fromisoformat(day)
-        )
+        assert made.metadata["content_sha256"].value == Lake.open().frame_hash("thing", symbol, date.fromisoformat(day))
 
 
 def test_one_symbols_failure_stops_no_other_and_the_good_partitions_are_recorded(

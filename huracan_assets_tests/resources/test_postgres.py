@@ -44,9 +44,7 @@ def run(home: Path, code: str) -> subprocess.CompletedProcess[str]:
     """A process of its own with an engine home of its own."""
     environment = {**os.environ, "HURACAN_HOME": str(home)}
     environment.pop("DATABASE_URL", None)
-    return subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
 
 
 def postmaster(home: Path) -> int | None:
@@ -72,9 +70,7 @@ def test_the_embedded_server_has_a_database_for_each_role(engine_home: Path) -> 
 
 def test_the_schema_is_there_with_its_vectors(engine_home: Path) -> None:
     with connection() as conn:
-        tables = {
-            row[0] for row in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        }
+        tables = {row[0] for row in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
         distance = conn.execute("SELECT '[1,2]'::vector <-> '[4,6]'::vector").fetchone()
     assert tables == {"alembic_version", "embeddings", "trade_memory", "pattern_library"}
     assert distance == (5.0,)
@@ -145,13 +141,9 @@ class TestOwnPostgres:
             database_url()
         assert "secret" not in str(caught.value)
 
-    def test_an_unreachable_server_is_named_without_its_password(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_an_unreachable_server_is_named_without_its_password(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.use(monkeypatch, "postgresql://me:hunter2@127.0.0.1:1/trading")
-        with pytest.raises(
-            StorageError, match=r"me:\*\*\*@127\.0\.0\.1:1.*not reachable.*DATABASE_URL"
-        ) as caught:
+        with pytest.raises(StorageError, match=r"me:\*\*\*@127\.0\.0\.1:1.*not reachable.*DATABASE_URL") as caught:
             database_url()
         assert "hunter2" not in str(caught.value)
 

@@ -145,9 +145,7 @@ def test_a_pid_that_now_belongs_to_another_process_is_never_signalled(home: Path
         (home / "run").mkdir()
         file = home / "run" / "stale.json"
         file.write_text(
-            json.dumps(
-                {"pid": stranger.pid, "created": psutil.Process(stranger.pid).create_time(), "url": None}
-            )
+            json.dumps({"pid": stranger.pid, "created": psutil.Process(stranger.pid).create_time(), "url": None})
         )
         assert status(home) == []
         assert [one.outcome for one in down(home)] == ["was not running"]
@@ -176,9 +174,7 @@ def test_the_log_of_the_start_before_is_kept(home: Path) -> None:
 
 
 def test_the_mlflow_password_is_not_on_its_command_line(home: Path) -> None:
-    service = mlflow_server(
-        home, {"HURACAN_MLFLOW_PORT": "5055"}, "postgresql+psycopg2://me:secret@db/mlflow"
-    )
+    service = mlflow_server(home, {"HURACAN_MLFLOW_PORT": "5055"}, "postgresql+psycopg2://me:secret@db/mlflow")
     assert service.url == "http://127.0.0.1:5055"
     assert "secret" not in " ".join(service.command)
 

@@ -41,9 +41,7 @@ def model(folder: Path, text: str = "tree\n") -> Path:
 
 
 def register(tracking: Tracking, symbol: str, day: date, folder: Path) -> ModelVersion:
-    return tracking.register(
-        symbol, day, folder_hash(folder), folder, {"verdict": "approved"}, {"sharpe": 1.5}
-    )
+    return tracking.register(symbol, day, folder_hash(folder), folder, {"verdict": "approved"}, {"sharpe": 1.5})
 
 
 def test_a_symbol_without_trials_has_none(tracking: Tracking, symbol: str) -> None:
@@ -89,9 +87,7 @@ def test_later_days_and_other_symbols_do_not_count(tracking: Tracking, symbol: s
     assert tracking.trials(symbol, DAY - timedelta(1)) == TrialCount(0, ())
 
 
-def test_a_trial_deleted_in_the_ui_still_counts_and_one_erased_is_missed(
-    tracking: Tracking, symbol: str
-) -> None:
+def test_a_trial_deleted_in_the_ui_still_counts_and_one_erased_is_missed(tracking: Tracking, symbol: str) -> None:
     made = [tracking.begin_trial(symbol, DAY, "lightgbm", f"k{i}", {}) for i in range(3)]
     tracking.client.delete_run(made[2].run_id)
     assert tracking.trials(symbol, DAY).n_distinct == 3
@@ -117,8 +113,7 @@ def test_processes_side_by_side_lose_and_double_no_trial(tracking: Tracking, sym
         "    tracking.begin_trial(sys.argv[1], datetime.date(2026, 6, 1), 'lightgbm', key, {}).finish({})\n"
     )
     racing = [
-        subprocess.Popen([sys.executable, "-c", code, symbol, name], stderr=subprocess.PIPE, text=True)
-        for name in "ab"
+        subprocess.Popen([sys.executable, "-c", code, symbol, name], stderr=subprocess.PIPE, text=True) for name in "ab"
     ]
     for process in racing:
         _, error = process.communicate()
@@ -183,9 +178,7 @@ def test_a_model_damaged_in_the_store_is_refused(tracking: Tracking, symbol: str
         tracking.download(version, tmp_path / "empty")
 
 
-def test_the_champion_is_the_newest_promotion_before_a_day(
-    tracking: Tracking, symbol: str, tmp_path: Path
-) -> None:
+def test_the_champion_is_the_newest_promotion_before_a_day(tracking: Tracking, symbol: str, tmp_path: Path) -> None:
     assert tracking.champion(symbol) is None
     tracking.crown(symbol, DAY, None)
     one = register(tracking, symbol, DAY, model(tmp_path / "1", "1"))
@@ -249,7 +242,5 @@ def test_a_trial_costs_milliseconds(tracking: Tracking, symbol: str) -> None:
     tracking.begin_trial(symbol, DAY, "lightgbm", "warm", {})
     began = time.perf_counter()
     for i in range(10):
-        tracking.begin_trial(symbol, DAY, "lightgbm", f"k{i}", {"a": 1}).finish(
-            {f"m{j}": j for j in range(50)}
-        )
+        tracking.begin_trial(symbol, DAY, "lightgbm", f"k{i}", {"a": 1}).finish({f"m{j}": j for j in range(50)})
     assert (time.perf_counter() - began) / 10 < 0.5

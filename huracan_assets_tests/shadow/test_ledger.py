@@ -60,9 +60,7 @@ def brute_force(
     daily=st.sampled_from([50.0, 200.0, 1e6]),
     drawdown=st.sampled_from([100.0, 500.0, 1e6]),
 )
-def test_the_ledger_is_the_brute_force_traders(
-    seed: int, bars: int, cool: int, daily: float, drawdown: float
-) -> None:
+def test_the_ledger_is_the_brute_force_traders(seed: int, bars: int, cool: int, daily: float, drawdown: float) -> None:
     bounds = limits(cool_down_minutes=cool, max_daily_loss_bps=daily, max_drawdown_bps=drawdown)
     decisions, outcomes = random_night(np.random.default_rng(seed), BEGIN, bars)
     traded = trade("ETH-USDT", decisions, outcomes, bounds)
@@ -91,9 +89,7 @@ def test_the_days_add_up_to_the_total_and_leave_none_out(seed: int, bars: int) -
     assert isinstance(newest, datetime)
     last = closing_day(newest)
     daily = daily_returns(found, BEGIN.date(), last, 1000.0)
-    assert daily["day"].to_list() == [
-        BEGIN.date() + timedelta(days=d) for d in range((last - BEGIN.date()).days + 1)
-    ]
+    assert daily["day"].to_list() == [BEGIN.date() + timedelta(days=d) for d in range((last - BEGIN.date()).days + 1)]
     assert daily["net_return"].sum() == pytest.approx(float(found["pnl_gbp"].sum()) / 1000.0, abs=1e-12)
     for day, net in daily.iter_rows():
         of_day = [t["pnl_gbp"] for t in found.iter_rows(named=True) if closing_day(t["exit_at"]) == day]
@@ -179,9 +175,7 @@ def test_a_smaller_position_risks_less_of_every_limit() -> None:
     whole = trade("ETH-USDT", decisions.with_columns(size_gbp=pl.lit(1000.0)), outcomes, bounds)
     tenth = trade("ETH-USDT", decisions.with_columns(size_gbp=pl.lit(100.0)), outcomes, bounds)
     assert whole.refusals["drawdown"] > tenth.refusals.get("drawdown", 0)
-    np.testing.assert_allclose(
-        tenth.ledger["pnl_gbp"], tenth.ledger["net_bps"] * 100.0 / 1e4, rtol=0, atol=1e-12
-    )
+    np.testing.assert_allclose(tenth.ledger["pnl_gbp"], tenth.ledger["net_bps"] * 100.0 / 1e4, rtol=0, atol=1e-12)
 
 
 def test_nothing_accepted_is_an_empty_ledger_of_the_same_shape() -> None:

@@ -39,11 +39,7 @@ def random_night(
         },
         schema_overrides={"as_of": pl.Datetime("us", "UTC")},
     )
-    rows = [
-        _outcome(rng, moment, one, worst_bps)
-        for moment in as_of[: bars - min(3, bars - 1)]
-        for one in (1, -1)
-    ]
+    rows = [_outcome(rng, moment, one, worst_bps) for moment in as_of[: bars - min(3, bars - 1)] for one in (1, -1)]
     return decisions, pl.DataFrame(rows, schema=OUTCOME_SCHEMA)
 
 

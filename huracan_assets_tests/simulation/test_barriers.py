@@ -98,9 +98,7 @@ def markets(draw: st.DrawFn) -> list[Bar | None]:
 
 @settings(max_examples=400, deadline=None)
 @given(data=st.data(), bars=markets(), horizon=st.integers(1, 12))
-def test_the_kernel_is_the_slow_loop_on_every_path(
-    data: st.DataObject, bars: list[Bar | None], horizon: int
-) -> None:
+def test_the_kernel_is_the_slow_loop_on_every_path(data: st.DataObject, bars: list[Bar | None], horizon: int) -> None:
     width = st.sampled_from([0.005, 0.01, 0.015, 0.02, NAN])
     starts = list(range(-1, len(bars) + 1))
     ups = data.draw(st.lists(width, min_size=len(starts), max_size=len(starts)))

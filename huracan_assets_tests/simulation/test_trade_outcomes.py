@@ -93,9 +93,7 @@ def test_the_frame_has_its_schema_and_both_sides_of_every_bar(
 
 
 def test_the_accounts_of_every_trade_add_up(market: tuple[MinuteGrid, pl.DataFrame]) -> None:
-    funding = pl.DataFrame(
-        {"ts": [START + timedelta(hours=8 * k) for k in range(9)], "rate": [1e-4, -2e-4, 3e-4] * 3}
-    )
+    funding = pl.DataFrame({"ts": [START + timedelta(hours=8 * k) for k in range(9)], "rate": [1e-4, -2e-4, 3e-4] * 3})
     frame = outcomes(*market, funding)
     side = frame["side"].to_numpy().astype(np.float64)
     entry, exit_ = frame["entry_price"].to_numpy(), frame["exit_price"].to_numpy()

@@ -55,9 +55,7 @@ class Night:
 
 
 def version() -> FeatureVersion:
-    entries = tuple(
-        FeatureDay(day=day, candles_sha256="c", features_sha256="f") for day in days_between(FIRST, LAST)
-    )
+    entries = tuple(FeatureDay(day=day, candles_sha256="c", features_sha256="f") for day in days_between(FIRST, LAST))
     return FeatureVersion(symbol="ETH-USDT", day=LAST, recipe_sha256="r", names=("past",), days=entries)
 
 

@@ -55,9 +55,7 @@ def test_drawdowns_and_sharpe_intervals_are_archs() -> None:
     returns = days(120, 2)
     paths = arch_paths(returns, 5, 8000, 5)
     expected = np.quantile([max_drawdown(path) for path in paths], 0.95)
-    assert drawdown_quantile(returns, 5.0, 8000, np.random.default_rng(6)) == pytest.approx(
-        expected, rel=0.05
-    )
+    assert drawdown_quantile(returns, 5.0, 8000, np.random.default_rng(6)) == pytest.approx(expected, rel=0.05)
     low, high = sharpe_interval(returns, 5.0, 8000, np.random.default_rng(6))
     theirs = np.quantile([sharpe_ratio(path) for path in paths], [0.025, 0.975])
     assert [low, high] == pytest.approx(theirs.tolist(), abs=0.02)

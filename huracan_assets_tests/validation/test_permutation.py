@@ -42,8 +42,7 @@ def test_the_p_value_counts_shifts_and_is_never_zero() -> None:
     assert found.p_value == 1 / 402
     long, short = positions > 0, positions < 0
     rolled = [
-        np.roll(net, -k, axis=0)[long, 0].sum() + np.roll(net, -k, axis=0)[short, 1].sum()
-        for k in range(50, 451)
+        np.roll(net, -k, axis=0)[long, 0].sum() + np.roll(net, -k, axis=0)[short, 1].sum() for k in range(50, 451)
     ]
     np.testing.assert_allclose(found.null, rolled, atol=1e-9)
     assert found.observed_bps == pytest.approx(net[long, 0].sum() + net[short, 1].sum())

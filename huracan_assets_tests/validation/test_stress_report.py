@@ -99,9 +99,7 @@ def test_a_consensus_that_hears_a_clone_twice_is_unsound(subject: Subject, monke
 
 def test_what_was_traded_is_measured_by_day(subject: Subject) -> None:
     hour = timedelta(hours=1)
-    found = measured(
-        subject, row(BEGIN + hour, -100.0), row(BEGIN + 5 * hour, 40.0), row(BEGIN + 30 * hour, -80.0)
-    )
+    found = measured(subject, row(BEGIN + hour, -100.0), row(BEGIN + 5 * hour, 40.0), row(BEGIN + 30 * hour, -80.0))
     assert (found.trades, found.sound) == (3, True)
     assert found.net_bps == pytest.approx(-140.0)
     assert found.drawdown == pytest.approx(0.014)

@@ -34,8 +34,7 @@ def market(seed: int, missing: float = 0.01) -> pl.DataFrame:
 def thin(frame: pl.DataFrame) -> pl.DataFrame:
     """The same prices from a source that has neither quote volume nor trades."""
     return frame.with_columns(
-        pl.lit(None, frame.schema[name]).alias(name)
-        for name in ("quote_volume", "trades", "taker_buy_volume")
+        pl.lit(None, frame.schema[name]).alias(name) for name in ("quote_volume", "trades", "taker_buy_volume")
     )
 
 
@@ -159,9 +158,7 @@ def attacked(frame: pl.DataFrame, attack: str) -> list[str]:
 @pytest.mark.parametrize("attack", worlds.ATTACKS)
 @settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), missing=st.sampled_from([0.0, 0.01, 0.08]))
-def test_every_attack_ends_in_quarantine_and_the_day_alone_does_not(
-    attack: str, seed: int, missing: float
-) -> None:
+def test_every_attack_ends_in_quarantine_and_the_day_alone_does_not(attack: str, seed: int, missing: float) -> None:
     frame = candles(seed, FIRST, 1, missing)
     clean = quality(frame, FIRST, SETTINGS.guards, SETTINGS.market.max_missing_minutes)
     if frame.height >= MINUTES_PER_DAY - SETTINGS.market.max_missing_minutes:
