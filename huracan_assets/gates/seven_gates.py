@@ -123,7 +123,7 @@ def _performance(evidence: Evidence, bounds: GateSettings) -> list[Line]:
         _line(1, "win rate", report.win_rate, "above", bounds.win_rate_min, trades, f"{report.trades} trades"),
         _line(1, "profit factor", report.profit_factor, "above", bounds.profit_factor_min, trades,
               "what was won over what was lost, net"),
-        _line(1, "trades", trades, "above", bounds.trades_min, trades, "enough to judge"),
+        _line(1, "trades", trades, "above", bounds.trades_min, trades, "the fewest that can be judged"),
         _line(1, "deflated Sharpe", report.deflated_sharpe, "above", bounds.deflated_sharpe_min, days,
               f"probability of skill after {report.trials} recorded trials of this symbol"),
         _line(1, "permutation p", permutation.p_value, "below", bounds.permutation_p_max, permutation.n_eff,
