@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -300,6 +300,7 @@ def _symbol_day(day: str, symbol: str) -> tuple[date, str]:
 
 
 def _ended_day(day: str) -> date:
+    from huracan_assets.days import utc_now
     from huracan_assets.market.source import refuse_future
     from huracan_assets.settings import settings
 
@@ -312,7 +313,7 @@ def _ended_day(day: str) -> date:
             f"{wanted} is before market.first_day, {settings().market.first_day}: choose a later day, or set "
             "HURACAN_MARKET__FIRST_DAY"
         )
-    refuse_future([wanted], datetime.now(UTC))
+    refuse_future([wanted], utc_now())
     return wanted
 
 

@@ -22,3 +22,8 @@ def days_between(first: date, last: date) -> list[date]:
 def days_until(last: date, count: int) -> list[date]:
     """`count` days in order, the last of them `last`."""
     return days_between(last - DAY * (count - 1), last)
+
+
+def utc_now() -> datetime:
+    """The wall clock, read here alone: it decides which days and bars are closed, never what is in them."""
+    return datetime.now(UTC)

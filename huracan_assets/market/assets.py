@@ -4,7 +4,7 @@ Other rooms heal missing days through `heal`; nothing here looks at features or 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,7 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
-from huracan_assets.days import DAY, MINUTES_PER_DAY
+from huracan_assets.days import DAY, MINUTES_PER_DAY, utc_now
 from huracan_assets.market.contract import FUNDING_SCHEMA, validate_candles
 from huracan_assets.market.source import MarketSource, open_source, refuse_future, require_days
 from huracan_assets.observability.plots import price_and_volume
@@ -51,7 +51,7 @@ def make_candles(context: dg.AssetExecutionContext, symbol: str, days: Sequence[
     Raises:
         MarketError: days have not ended, are not there, or break the contract.
     """
-    refuse_future(days, datetime.now(UTC))
+    refuse_future(days, utc_now())
     source, lake = market_source(), Lake.open()
     made: dict[date, Mapping[str, Any]] = {}
     for chunk in _chunks(days):

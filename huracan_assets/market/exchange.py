@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import polars as pl
 
-from huracan_assets.days import DAY, midnight
+from huracan_assets.days import DAY, midnight, utc_now
 from huracan_assets.errors import CandleError, MarketError, SettingsError
 from huracan_assets.market.contract import OPTIONAL, REQUIRED, TIME, empty_candles, to_candles, validate_range
 from huracan_assets.market.source import unknown_symbol
@@ -39,11 +39,6 @@ UNIFIED_PLACES = dict(zip(REQUIRED, range(6), strict=True))
 Row = list[Any]
 Market = dict[str, Any]
 T = TypeVar("T")
-
-
-def utc_now() -> datetime:
-    """The wall clock; it only decides which bars are closed, never what is in them."""
-    return datetime.now(UTC)
 
 
 class ExchangeSource:

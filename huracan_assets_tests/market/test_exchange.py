@@ -15,8 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from huracan_assets.days import utc_now
 from huracan_assets.errors import CandleError, MarketError, SettingsError
-from huracan_assets.market.exchange import ExchangeSource, utc_now
+from huracan_assets.market.exchange import ExchangeSource
 from huracan_assets.settings import ExchangeSettings
 from huracan_assets_tests.market.test_contract import DAY, good_day
 
