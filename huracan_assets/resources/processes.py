@@ -8,6 +8,7 @@ each service carries a mark in its environment, and only a process with that mar
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -32,6 +33,8 @@ WORKSPACE = Path(__file__).resolve().parent.parent.parent / "workspace.yaml"
 DAGSTER_PORT = 3000
 MLFLOW_PORT = 5000
 TELEMETRY_OFF = {"DAGSTER_DISABLE_TELEMETRY": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+
+STOPPING_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 Outcome = Literal["stopped", "killed", "was not running"]
 
@@ -254,7 +257,16 @@ def _spawn(service: Service, env: Mapping[str, str], log: Path) -> int:
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
     try:
-        return os.posix_spawnp(service.command[0], service.command, env, file_actions=actions, setsid=True)
+        # A shell that ignores or blocks a signal hands that on, and the service could not be stopped.
+        return os.posix_spawnp(
+            service.command[0],
+            service.command,
+            env,
+            file_actions=actions,
+            setsid=True,
+            setsigmask=(),
+            setsigdef=STOPPING_SIGNALS,
+        )
     except OSError as error:
         raise ServiceError(f"{service.name} cannot start: {service.command[0]}: {error.strerror}") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -70,6 +71,22 @@ def test_services_start_in_order_answer_and_stop_in_reverse(home: Path) -> None:
     assert status(home) == []
     assert not any(psutil.pid_exists(one.pid) for one in running)
     assert not is_listening(port)
+
+
+@pytest.mark.parametrize("how", ["blocked", "ignored"])
+def test_a_service_stops_although_its_starter_was_deaf_to_sigterm(home: Path, how: str) -> None:
+    """`nohup huracan up`, or a library that blocks signals, must not make a service that only SIGKILL ends."""
+    before = signal.getsignal(signal.SIGTERM)
+    if how == "blocked":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    else:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        up(home, {}, [python("one", PATIENT, ready_line="ready")])
+        assert [one.outcome for one in down(home, grace_s=3)] == ["stopped"]
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_running_service_is_left_as_it_is(home: Path) -> None:
