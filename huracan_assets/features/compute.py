@@ -11,7 +11,7 @@ import polars as pl
 from huracan_assets.days import DAY, MINUTES_PER_DAY, midnight
 from huracan_assets.errors import ContractError
 from huracan_assets.features.kernels import Array
-from huracan_assets.features.recipe import FEATURE_NAMES, RECIPE, WARM_UP_DAYS
+from huracan_assets.features.recipe import RECIPE, WARM_UP_DAYS
 from huracan_assets.features.window import Window
 from huracan_assets.market.grid import MinuteGrid
 
@@ -102,8 +102,3 @@ def decision_bars(features: pl.DataFrame, decision_minutes: int) -> pl.DataFrame
     minute = pl.col("known_at").dt.hour().cast(pl.Int32) * 60 + pl.col("known_at").dt.minute()
     names: Sequence[str] = [name for name in features.columns if name not in ("ts", "known_at")]
     return features.filter(minute % decision_minutes == 0).select(pl.col("known_at").alias("as_of"), *names)
-
-
-def empty_features() -> pl.DataFrame:
-    """No rows, in the features frame's shape."""
-    return pl.DataFrame(schema={"ts": TIME, "known_at": TIME, **dict.fromkeys(FEATURE_NAMES, pl.Float32())})

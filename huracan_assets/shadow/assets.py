@@ -19,6 +19,7 @@ from huracan_assets.learning.records import LightGBMModel
 from huracan_assets.memory.embedding import Embedding
 from huracan_assets.memory.trade_memory import replace_ledger
 from huracan_assets.observability.plots import equity_and_drawdown
+from huracan_assets.observability.sparkline import sparkline
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.partitions import symbol_day
 from huracan_assets.resources import postgres
@@ -108,6 +109,7 @@ def _metadata(traded: Traded, bars: int) -> dict[str, object]:
     }
     if ledger.height:
         equity = np.cumsum(ledger["net_bps"].to_numpy())
+        metadata["equity_line"] = dg.MetadataValue.md(sparkline(equity, "cumulative net bps"))
         metadata["equity"] = dg.MetadataValue.md(equity_and_drawdown(ledger["exit_at"].to_numpy(), equity))
     return metadata
 

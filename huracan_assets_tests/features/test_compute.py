@@ -18,9 +18,8 @@ from huracan_assets.features.compute import (
     compute_window,
     day_window,
     decision_bars,
-    empty_features,
 )
-from huracan_assets.features.contract import validate_features
+from huracan_assets.features.contract import FEATURE_SCHEMA, validate_features
 from huracan_assets.features.recipe import FEATURE_NAMES, RECIPE, WARM_UP_DAYS
 from huracan_assets.market.contract import to_candles
 from huracan_assets_tests.features.random_market import DAY_OF_TEST, candles, funding
@@ -122,7 +121,8 @@ def test_the_benchmark_against_itself_is_neutral() -> None:
 
 def test_a_day_without_candles_has_no_rows() -> None:
     made = compute_features(DAY_OF_TEST + 9 * DAY, COIN, BENCHMARK, FUNDING)
-    assert made.equals(empty_features()) and made.schema == empty_features().schema
+    assert made.is_empty()
+    assert dict(made.schema) == FEATURE_SCHEMA
 
 
 def test_a_dead_market_is_finite_or_null() -> None:

@@ -84,8 +84,11 @@ def test_a_day_that_has_not_ended_is_refused(minutes: int) -> None:
         refuse_future([date(2020, 12, 31), FIRST], now)
 
 
-def test_a_day_that_has_just_ended_is_not_refused() -> None:
-    refuse_future([FIRST], datetime(2021, 1, 2, tzinfo=UTC))
+def test_a_day_is_refused_until_the_very_minute_of_its_end() -> None:
+    end = datetime(2021, 1, 2, tzinfo=UTC)
+    with pytest.raises(MarketError):
+        refuse_future([FIRST], end - timedelta(microseconds=1))
+    refuse_future([FIRST], end)
 
 
 def test_an_unknown_symbol_is_answered_with_the_nearest() -> None:
