@@ -33,5 +33,7 @@ def label_uniqueness(start: Times, end: Times) -> Floats:
     steps = np.bincount(first, minlength=last.max() + 1) - np.bincount(last, minlength=last.max() + 1)
     concurrency = np.cumsum(steps)[:-1]
     inverse = np.where(concurrency > 0, 1.0 / np.maximum(concurrency, 1), 0.0)
-    sums = np.concatenate([[0.0], np.cumsum(inverse)])
-    return np.asarray((sums[last] - sums[first]) / (last - first))
+    # Each label is summed by itself: a difference of running sums carries their rounding, and passes 1.
+    spans = np.column_stack([first, last]).ravel()
+    sums = np.add.reduceat(np.append(inverse, 0.0), spans)[::2]
+    return np.asarray(sums / (last - first))

@@ -30,6 +30,14 @@ def test_evenly_overlapping_labels_share_evenly() -> None:
     np.testing.assert_allclose(unique[20:-20], 1 / 8, rtol=1e-12)
 
 
+@pytest.mark.parametrize("lead", range(20, 120))
+def test_a_label_alone_is_exactly_one_whatever_came_before(lead: int) -> None:
+    """A difference of running sums is not, where the sum passes a power of two: 1 + 8e-15 fails the contract."""
+    start = ORIGIN + np.array([0, 0, 0, lead]) * MINUTE
+    end = ORIGIN + np.array([lead, lead, lead, lead + 64]) * MINUTE
+    assert label_uniqueness(start, end)[-1] == 1.0
+
+
 def test_labels_that_only_meet_are_fully_unique() -> None:
     start = ORIGIN + np.arange(5) * 60 * MINUTE
     assert label_uniqueness(start, start + 60 * MINUTE).tolist() == [1.0] * 5
