@@ -1,25 +1,48 @@
-"""The door to candles and funding: one protocol, three sources behind it.
+"""The door to the market: one protocol, three sources behind it.
 
 What a source lacks is absent from the frame. Whether that matters is for the caller, with `require_days`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+import numpy as np
 import polars as pl
 
-from huracan_assets.days import DAY, MINUTES_PER_DAY, midnight
-from huracan_assets.errors import MarketError, MissingDays, SettingsError
+from huracan_assets.days import DAY, MINUTES_PER_DAY, days_between, midnight, utc_now
+from huracan_assets.errors import CandleError, MarketError, MissingDays, SettingsError
 from huracan_assets.market.contract import empty_candles
 from huracan_assets.settings import Settings
 
+PIECE_DAYS = 31  # of a file source's piece: a month is read about as quickly as a day
+
+
+class Span(NamedTuple):
+    """Days of a symbol that are asked for, both ends included."""
+
+    symbol: str
+    first: date
+    last: date
+
+
+class Piece(NamedTuple):
+    """Days of a symbol as they arrived: their candles, or why there are none.
+
+    `first` and `last` lie within the span that was asked for, and every day of it stands in one piece.
+    """
+
+    symbol: str
+    first: date
+    last: date
+    candles: pl.DataFrame | MarketError
+
 
 class MarketSource(Protocol):
-    """Candles and funding of many symbols."""
+    """What is known of many symbols; None where a source has nothing of a kind at all."""
 
     @property
     def name(self) -> str:
@@ -35,8 +58,35 @@ class MarketSource(Protocol):
         """
         ...
 
+    def stream(self, spans: Sequence[Span]) -> Iterator[Piece]:
+        """The candles of many symbols, piece by piece as they arrive, in no promised order of symbols.
+
+        A piece holds some days at most, so that memory does not grow with the number of days. What cannot be
+        had is a piece with its error, and stops no other symbol. A day that has not ended is such an error.
+        """
+        ...
+
+    def hourly(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        """The source's own closed hourly candles of the days [first, last], as in `HOURLY_SCHEMA`, validated.
+
+        They are a second view of the market: never made from the minutes. None where the source has none.
+        """
+        ...
+
     def funding(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
         """The funding events of the days [first, last]; None where the source has none of them."""
+        ...
+
+    def open_interest(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        """The open interest of the perpetual, as in `open_interest.py`; None where the source has none."""
+        ...
+
+    def order_books(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        """Snapshots of the best bid and ask, as in `order_books.py`; None where the source has none."""
+        ...
+
+    def trades(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        """Trades, as in `trades.py`; None where the source has none."""
         ...
 
     def first_day(self, symbol: str) -> date | None:
@@ -72,19 +122,45 @@ def open_source(settings: Settings) -> MarketSource:
     )
 
 
+def one_after_the_other(source: MarketSource, spans: Iterable[Span]) -> Iterator[Piece]:
+    """`MarketSource.stream` of a source that reads no faster together: some days of one symbol after the other.
+
+    Where a stretch cannot be read, its days are asked for one by one, so that only the bad ones are missing.
+    """
+    for symbol, first, last in spans:
+        begin = first
+        while begin <= last:
+            end = min(begin + timedelta(days=PIECE_DAYS - 1), last)
+            piece = _read(source, symbol, begin, end)
+            if isinstance(piece.candles, CandleError) and begin < end:
+                yield from (_read(source, symbol, day, day) for day in days_between(begin, end))
+            else:
+                yield piece
+            begin = end + DAY
+
+
+def _read(source: MarketSource, symbol: str, first: date, last: date) -> Piece:
+    try:
+        refuse_future(days_between(first, last), utc_now())
+        return Piece(symbol, first, last, source.candles(symbol, first, last))
+    except MarketError as error:
+        return Piece(symbol, first, last, error)
+
+
 def split_days(frame: pl.DataFrame, days: Iterable[date]) -> dict[date, pl.DataFrame]:
     """The candles of each of `days`; a day without a candle has an empty frame.
 
     Args:
         frame: candles sorted by `ts`.
     """
-    open_us = frame["ts"].dt.epoch("us")
-    split: dict[date, pl.DataFrame] = {}
-    for day in days:
-        begin = open_us.search_sorted(_microseconds(day))
-        end = open_us.search_sorted(_microseconds(day + DAY))
-        split[day] = frame.slice(begin, end - begin) if end > begin else empty_candles()
-    return split
+    wanted = list(days)
+    open_us = frame["ts"].to_physical().to_numpy()
+    begins = np.searchsorted(open_us, [_microseconds(day) for day in wanted])
+    ends = np.searchsorted(open_us, [_microseconds(day + DAY) for day in wanted])
+    return {
+        day: frame.slice(begin, end - begin) if end > begin else empty_candles()
+        for day, begin, end in zip(wanted, begins.tolist(), ends.tolist(), strict=True)
+    }
 
 
 def _microseconds(day: date) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from huracan_assets.partitions import partition_key, symbol_day, symbol_days
 from huracan_assets.resources.lake import Lake, content_hash
 
 OWNERS = ["team:huracan"]
+ERRORS_TOLD = 5  # of one symbol
 
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -41,6 +43,33 @@ def by_symbol(keys: Iterable[str]) -> dict[str, list[date]]:
 Make = Callable[[str, list[date]], Mapping[date, Mapping[str, Any]]]
 
 
+@dataclass
+class Made:
+    """What a run has made so far: metadata of each partition, `content_sha256` among them, and errors by symbol."""
+
+    partitions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    failed: dict[str, list[HuracanError]] = field(default_factory=dict)
+
+    def add(self, symbol: str, day: date, metadata: Mapping[str, Any]) -> None:
+        """A partition has been written."""
+        self.partitions[partition_key(day, symbol)] = metadata
+
+    def fail(self, symbol: str, error: HuracanError) -> None:
+        """Days of a symbol could not be made; what fails many days in the same words is kept once."""
+        errors = self.failed.setdefault(symbol, [])
+        if str(error) not in map(str, errors):
+            errors.append(error)
+
+    def error(self, symbol: str) -> HuracanError:
+        """All that failed of a symbol, in one; the only error as it is."""
+        errors = self.failed[symbol]
+        return errors[0] if len(errors) == 1 else HuracanError(_several(errors))
+
+    def joined(self, other: Made) -> Made:
+        """Both together."""
+        return Made(self.partitions | other.partitions, self.failed | other.failed)
+
+
 def make_range(context: dg.AssetExecutionContext, make: Make) -> dg.MaterializeResult[Any]:
     """Make every partition of a run, symbol by symbol; one symbol's failure stops no other.
 
@@ -48,33 +77,51 @@ def make_range(context: dg.AssetExecutionContext, make: Make) -> dg.MaterializeR
         make: writes the days of one symbol to the lake and returns metadata for each, `content_sha256` among them.
 
     Raises:
-        HuracanError: some symbols failed; the others are written and recorded, and the message names all that failed.
+        HuracanError: as `conclude`.
     """
-    made: dict[str, Mapping[str, Any]] = {}
-    failed: dict[str, HuracanError] = {}
+    made = Made()
     for symbol, days in by_symbol(context.partition_keys).items():
         try:
-            made |= {partition_key(day, symbol): metadata for day, metadata in make(symbol, days).items()}
+            for day, metadata in make(symbol, days).items():
+                made.add(symbol, day, metadata)
         except HuracanError as error:
-            failed[symbol] = error
-    if failed:
-        for key, metadata in made.items():
+            made.fail(symbol, error)
+    return conclude(context, made)
+
+
+def conclude(context: dg.AssetExecutionContext, made: Made) -> dg.MaterializeResult[Any]:
+    """The result of a run over a range.
+
+    Raises:
+        HuracanError: something failed; what was made is recorded, and the message names all symbols that failed.
+    """
+    partitions = dict(sorted(made.partitions.items()))
+    if made.failed:
+        for key, metadata in partitions.items():
             record(context, context.asset_key, key, metadata)
-        only = next(iter(failed.values()))
-        if len(failed) == 1 and not made:
-            raise only
-        lines = "\n".join(f"{symbol}: {error}" for symbol, error in failed.items())
-        raise HuracanError(
-            f"{len(failed)} of {len(failed) + len({key.split('|')[1] for key in made})} symbols failed:\n{lines}"
-        )
-    for key, metadata in made.items():
+        if len(made.failed) == 1 and not partitions:
+            raise made.error(next(iter(made.failed)))
+        symbols = made.failed.keys() | {symbol_day(key)[1] for key in partitions}
+        lines = "\n".join(f"{symbol}: {made.error(symbol)}" for symbol in sorted(made.failed))
+        raise HuracanError(f"{len(made.failed)} of {len(symbols)} symbols failed:\n{lines}")
+    for key, metadata in partitions.items():
         context.add_asset_metadata(metadata, partition_key=key)
-    digests = {key: metadata["content_sha256"] for key, metadata in made.items()}
+    digests = {key: metadata["content_sha256"] for key, metadata in partitions.items()}
     only_digest = next(iter(digests.values())) if len(digests) == 1 else content_hash(digests)
     return dg.MaterializeResult(data_version=dg.DataVersion(only_digest))
 
 
-def record(context: dg.AssetExecutionContext, asset: dg.AssetKey, key: str, metadata: Mapping[str, Any]) -> None:
+def _several(errors: list[HuracanError]) -> str:
+    more = f"\n  and {len(errors) - ERRORS_TOLD} more" if len(errors) > ERRORS_TOLD else ""
+    return "\n  ".join(map(str, errors[:ERRORS_TOLD])) + more
+
+
+def record(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext,
+    asset: dg.AssetKey,
+    key: str,
+    metadata: Mapping[str, Any],
+) -> None:
     """Record that this run has made a partition beside its own: a healed day, or a good one among failed ones."""
     day, symbol = symbol_day(key)
     context.log_event(
