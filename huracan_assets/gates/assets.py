@@ -34,7 +34,7 @@ def gate_verdict(
     """Seven gates, all evaluated always; a model ships only if every line passes. Ties and missing evidence fail."""
     day, symbol = symbol_day(context.partition_key)
     bounds = settings().gates
-    critical = critical_features(lightgbm_model.gain, bounds.critical_gain_share)
+    critical = critical_features(lightgbm_model.importance, bounds.critical_gain_share)
     findings = leakage_report.report.findings
     evidence = Evidence(
         walk_forward=walk_forward_report,

@@ -17,17 +17,17 @@ from huracan_assets.validation.walk_forward_report import WalkForwardReport
 
 
 class FeatureDrift(BaseModel):
-    """Drift of one critical feature, and the 99th percentile of its own null."""
+    """Drift of one critical feature, and the threshold from its own null."""
 
     model_config = ConfigDict(frozen=True)
     feature: str
     psi: float
-    psi_null_99: float
+    psi_threshold: float
 
     @property
-    def over_null(self) -> float:
-        """PSI over its null's 99 %; a feature that never varies (a clock's) has a null of 0 and no drift."""
-        return self.psi / max(self.psi_null_99, 1e-9)
+    def over_threshold(self) -> float:
+        """PSI over its threshold."""
+        return self.psi / self.psi_threshold
 
 
 class LiveEvidence(BaseModel):
@@ -69,12 +69,12 @@ def judge(symbol: str, day: date, evidence: Evidence, bounds: GateSettings) -> G
     return GateVerdict.of(symbol, day, lines, bounds)
 
 
-def critical_features(gain: Sequence[tuple[str, float]], share: float) -> list[str]:
-    """The fewest features that together carry `share` of the model's gain, most important first."""
-    total = sum(value for _, value in gain)
+def critical_features(importance: Sequence[tuple[str, float]], share: float) -> list[str]:
+    """The fewest features that together carry `share` of the models' weight, most important first."""
+    total = sum(value for _, value in importance)
     chosen: list[str] = []
     carried = 0.0
-    for name, value in sorted(gain, key=lambda item: (-item[1], item[0])):
+    for name, value in sorted(importance, key=lambda item: (-item[1], item[0])):
         if carried >= share * total:
             break
         chosen.append(name)
@@ -86,12 +86,13 @@ def critical_drift(report: pl.DataFrame, critical: Sequence[str]) -> tuple[Featu
     """The drift of each critical feature, in order; one that the report lacks is unknown, and fails its gate.
 
     Args:
-        report: at least `feature`, `psi`, `psi_null_99`.
+        report: at least `feature`, `psi`, `psi_threshold`.
     """
-    known = {name: (psi, null) for name, psi, null in report.select("feature", "psi", "psi_null_99").iter_rows()}
+    rows = report.select("feature", "psi", "psi_threshold").iter_rows()
+    known = {name: (psi, threshold) for name, psi, threshold in rows}
     unknown = (math.nan, math.nan)
     found = ((name, *known.get(name, unknown)) for name in critical)
-    return tuple(FeatureDrift(feature=name, psi=psi, psi_null_99=null) for name, psi, null in found)
+    return tuple(FeatureDrift(feature=name, psi=psi, psi_threshold=threshold) for name, psi, threshold in found)
 
 
 def _line(
@@ -177,12 +178,12 @@ def _drift(critical: Sequence[FeatureDrift], bounds: GateSettings) -> list[Line]
     if not critical:
         return [_line(6, "PSI, worst critical feature", None, "below", bounds.psi_max, None, "no critical feature")]
     worst = max(critical, key=lambda item: unknown_first(item.psi))
-    unusual = max(critical, key=lambda item: unknown_first(item.over_null))
+    unusual = max(critical, key=lambda item: unknown_first(item.over_threshold))
     return [
         _line(6, "PSI, worst critical feature", worst.psi, "below", bounds.psi_max, None,
               f"{worst.feature}, of {len(critical)} that carry {bounds.critical_gain_share:.0%} of the gain"),
-        _line(6, "PSI over its null's 99 %", unusual.over_null, "below", 1.0, None,
-              f"{unusual.feature} against its own block-bootstrap null"),
+        _line(6, "PSI over its threshold", unusual.over_threshold, "below", 1.0, None,
+              f"{unusual.feature} against the threshold of its own block-bootstrap null"),
     ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.errors import ContractError
-from huracan_assets.guards.data_quality import QualityReport
+from huracan_assets.guards.check_result import DayQuality
 
 
 class QualityWindow(BaseModel):
@@ -15,7 +15,12 @@ class QualityWindow(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     symbol: str
-    days: tuple[QualityReport, ...]
+    days: tuple[DayQuality, ...]
+
+    @property
+    def newest(self) -> DayQuality:
+        """The night's own day."""
+        return self.days[-1]
 
     @property
     def quarantined(self) -> list[date]:
@@ -28,25 +33,37 @@ class QualityWindow(BaseModel):
         Raises:
             ContractError: it is; the message says why.
         """
-        newest = self.days[-1]
-        if newest.quarantined:
+        if self.newest.quarantined:
             raise ContractError(
-                f"{self.symbol} of {newest.day} is in quarantine: {'; '.join(newest.reasons)}. "
+                f"{self.symbol} of {self.newest.day} is in quarantine: {'; '.join(self.newest.reasons)}. "
                 "Correct the source and materialise candles of that day again, or let the symbol sit this night out"
             )
 
-    def rows(self) -> list[dict[str, object]]:
-        """The days that are not perfect, as a table."""
-        return [
-            {
-                "day": report.day,
-                "missing minutes": report.missing_minutes,
-                "stale minutes": report.stale_minutes,
-                "spikes": len(report.spikes),
-                "zero-volume share": report.zero_volume_share,
-                "quarantined": report.quarantined,
-                "because": "; ".join(report.reasons),
-            }
-            for report in self.days
-            if report.missing_minutes or report.quarantined or report.spikes
-        ]
+
+def newest_day_table(window: QualityWindow) -> list[dict[str, object]]:
+    """The night's own day, a row for each check."""
+    return [
+        {
+            "check": check.name,
+            "figure": check.figure,
+            "unit": check.unit,
+            "bound": check.bound,
+            "verdict": "passed" if check.passed and check.judged else "not judged" if check.passed else check.severity,
+            "found": check.sentence,
+        }
+        for check in window.newest.checks
+    ]
+
+
+def calendar_table(window: QualityWindow) -> list[dict[str, object]]:
+    """Days by checks, the newest first: the figure of each check, and what speaks against the day."""
+    return [
+        {
+            "day": report.day,
+            "status": report.status,
+            "missing minutes": report.missing_minutes,
+            **{check.name: check.figure for check in report.checks},
+            "because": "; ".join(check.sentence for check in report.checks if not check.passed),
+        }
+        for report in reversed(window.days)
+    ]

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from huracan_assets.days import DAY, MINUTE, midnight
+from huracan_assets.days import DAY, HOUR, MINUTE, midnight
 from huracan_assets.errors import CandleError
+from huracan_assets.market.capped_returns import ReturnCap, unconfirmed_returns
 
 if TYPE_CHECKING:
     import pandera.polars as pa
@@ -34,12 +35,17 @@ CANDLE_SCHEMA: dict[str, pl.DataType] = {
     "taker_buy_volume": pl.Float64(),
 }
 PRICES = ("open", "high", "low", "close")
+# A source's own hourly candles: the same columns, known an hour after their open.
+HOURLY_SCHEMA = CANDLE_SCHEMA
 REQUIRED = ("ts", *PRICES, "volume")
 OPTIONAL = ("quote_volume", "trades", "taker_buy_volume")
 
 FUNDING_SCHEMA: dict[str, pl.DataType] = {"ts": TIME, "rate": pl.Float64()}
 
 MINUTE_US = 60_000_000
+# Exchanges round the amounts they tell, some to cents; a volume that is wrong is wrong by more.
+AMOUNT_ROUNDING = 0.01
+AMOUNT_CENT = 0.01
 
 
 @dataclass(frozen=True)
@@ -51,19 +57,21 @@ class Rule:
     shows: tuple[str, ...]
 
 
-def _amount(column: str, *, optional: bool) -> Rule:
-    """Finite, too: to polars NaN and inf are above every number, so `>= 0` alone lets both pass."""
+def amount(column: str, *, optional: bool) -> Rule:
+    """Not negative, and finite: to polars NaN and inf are above every number, so `>= 0` alone lets both pass."""
     sound = pl.col(column).is_finite() & (pl.col(column) >= 0)
     holds = pl.col(column).is_null() | sound if optional else sound
     return Rule(f"{column} must be finite and not negative", holds, (column,))
 
 
-def _price(column: str) -> Rule:
+def price(column: str) -> Rule:
+    """Positive and finite."""
     holds = pl.col(column).is_finite() & (pl.col(column) > 0)
     return Rule(f"{column} must be a positive, finite price", holds, (column,))
 
 
-def _in_order() -> tuple[Rule, ...]:
+def in_order() -> tuple[Rule, ...]:
+    """Strictly increasing `ts`."""
     step = pl.col("ts").diff()
     first = pl.int_range(pl.len()) == 0
     return (
@@ -72,27 +80,57 @@ def _in_order() -> tuple[Rule, ...]:
     )
 
 
+def within_days(first: date, last: date) -> Rule:
+    """`ts` lies in the days [first, last]."""
+    return Rule(
+        f"ts must lie within {first}" if first == last else f"ts must lie within {first} to {last}",
+        (pl.col("ts") >= midnight(first)) & (pl.col("ts") < midnight(last + DAY)),
+        ("ts",),
+    )
+
+
 CANDLE_RULES: tuple[Rule, ...] = (
     Rule("ts must lie on a whole minute", pl.col("ts").dt.epoch("us") % MINUTE_US == 0, ("ts",)),
-    *_in_order(),
+    *in_order(),
     Rule("known_at must be ts + 1 minute", pl.col("known_at") == pl.col("ts") + MINUTE, ("known_at",)),
-    *(_price(column) for column in PRICES),
+    *(price(column) for column in PRICES),
     Rule("low must not exceed open or close", pl.col("low") <= pl.min_horizontal("open", "close"), PRICES),
     Rule("high must not miss open or close", pl.col("high") >= pl.max_horizontal("open", "close"), PRICES),
-    _amount("volume", optional=False),
-    _amount("quote_volume", optional=True),
+    amount("volume", optional=False),
+    amount("quote_volume", optional=True),
     Rule("trades must not be negative", pl.col("trades").is_null() | (pl.col("trades") >= 0), ("trades",)),
-    _amount("taker_buy_volume", optional=True),
+    amount("taker_buy_volume", optional=True),
     Rule(
         "taker_buy_volume must not exceed volume",
         pl.col("taker_buy_volume").is_null() | (pl.col("taker_buy_volume") <= pl.col("volume")),
         ("taker_buy_volume", "volume"),
     ),
+    Rule(
+        "a bar without volume must be flat",
+        (pl.col("volume") > 0) | (pl.max_horizontal(PRICES) == pl.min_horizontal(PRICES)),
+        (*PRICES, "volume"),
+    ),
+    Rule(
+        "quote_volume must be volume at a price of the bar",
+        pl.col("quote_volume").is_null()
+        | pl.col("quote_volume").is_between(
+            pl.col("volume") * pl.col("low") * (1 - AMOUNT_ROUNDING) - AMOUNT_CENT,
+            pl.col("volume") * pl.col("high") * (1 + AMOUNT_ROUNDING) + AMOUNT_CENT,
+        ),
+        ("quote_volume", "volume", "low", "high"),
+    ),
+)
+RETURN_SENTENCE = "a return beyond the cap must be confirmed by the hour, the benchmark or its neighbours"
+
+HOURLY_RULES: tuple[Rule, ...] = (
+    Rule("ts must lie on a whole hour", pl.col("ts").dt.epoch("us") % (60 * MINUTE_US) == 0, ("ts",)),
+    Rule("known_at must be ts + 1 hour", pl.col("known_at") == pl.col("ts") + HOUR, ("known_at",)),
+    *(rule for rule in CANDLE_RULES if "minute" not in rule.sentence),
 )
 
 FUNDING_RULES: tuple[Rule, ...] = (
     Rule("rate must be finite", pl.col("rate").is_finite(), ("rate",)),
-    *_in_order(),
+    *in_order(),
 )
 
 
@@ -113,6 +151,11 @@ def to_candles(raw: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def to_hourly(raw: pl.DataFrame) -> pl.DataFrame:
+    """As `to_candles`, of hours."""
+    return to_candles(raw).with_columns(known_at=pl.col("ts") + HOUR)
+
+
 def empty_candles() -> pl.DataFrame:
     """No candles, in the contract's shape."""
     return pl.DataFrame(schema=CANDLE_SCHEMA)
@@ -121,6 +164,19 @@ def empty_candles() -> pl.DataFrame:
 def validate_candles(frame: pl.DataFrame, *, symbol: str, day: date, origin: str) -> pl.DataFrame:
     """The candles of one day, unchanged, once they keep the contract; see `validate_range`."""
     return validate_range(frame, symbol=symbol, first=day, last=day, origin=origin)
+
+
+def validate_returns(frame: pl.DataFrame, cap: ReturnCap, *, symbol: str, origin: str) -> pl.DataFrame:
+    """Candles that keep `CANDLE_RULES`, unchanged, once each return beyond the cap is confirmed.
+
+    Raises:
+        CandleError: one is not; names origin, symbol, row and rule.
+    """
+    alone = unconfirmed_returns(frame, cap)["ts"]
+    if not alone.is_empty():
+        rule = Rule(RETURN_SENTENCE, ~pl.col("ts").is_in(alone.implode()), PRICES)
+        hold(frame, CANDLE_SCHEMA, (rule,), f"candles of {symbol}", origin, None)
+    return frame
 
 
 def validate_range(
@@ -144,12 +200,17 @@ def validate_range(
     Raises:
         CandleError: a column or type is wrong, or a row breaks a rule; names origin, symbol, day, row, rule.
     """
-    span = Rule(
-        f"ts must lie within {first}" if first == last else f"ts must lie within {first} to {last}",
-        (pl.col("ts") >= midnight(first)) & (pl.col("ts") < midnight(last + DAY)),
-        ("ts",),
-    )
-    return _hold(frame, CANDLE_SCHEMA, (*CANDLE_RULES, span), f"candles of {symbol}", origin, rows)
+    rules = (*CANDLE_RULES, within_days(first, last))
+    return hold(frame, CANDLE_SCHEMA, rules, f"candles of {symbol}", origin, rows)
+
+
+def validate_hourly(frame: pl.DataFrame, *, symbol: str, origin: str) -> pl.DataFrame:
+    """The hourly candles, unchanged, once they keep `HOURLY_SCHEMA` and its rules.
+
+    Raises:
+        CandleError: as `validate_range`.
+    """
+    return hold(frame, HOURLY_SCHEMA, HOURLY_RULES, f"hourly candles of {symbol}", origin, None)
 
 
 def validate_funding(frame: pl.DataFrame, *, symbol: str, origin: str) -> pl.DataFrame:
@@ -158,10 +219,10 @@ def validate_funding(frame: pl.DataFrame, *, symbol: str, origin: str) -> pl.Dat
     Raises:
         CandleError: as `validate_range`.
     """
-    return _hold(frame, FUNDING_SCHEMA, FUNDING_RULES, f"funding of {symbol}", origin, None)
+    return hold(frame, FUNDING_SCHEMA, FUNDING_RULES, f"funding of {symbol}", origin, None)
 
 
-def _hold(
+def hold(
     frame: pl.DataFrame,
     schema: dict[str, pl.DataType],
     rules: tuple[Rule, ...],
@@ -169,6 +230,15 @@ def _hold(
     origin: str,
     rows: Sequence[int] | None,
 ) -> pl.DataFrame:
+    """The frame, unchanged, once it has `schema` and keeps `rules`.
+
+    Args:
+        what: the rows, in words, for the message.
+        rows: each row's number in the origin; its place in `frame` where None.
+
+    Raises:
+        CandleError: a column or type is wrong, or a row breaks a rule; names origin, row and rule.
+    """
     import pandera.errors
 
     try:

@@ -7,32 +7,31 @@ for the same numbers. Where there is nothing to draw, the text says so.
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from huracan_assets.observability.canvas import (
+    BLUE,
+    FAINT,
+    GREEN,
+    GRID,
+    INK,
+    ORANGE,
+    RED,
+    canvas,
+    legend,
+    markdown,
+)
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Floats = npt.NDArray[np.floating[Any]]
 Times = npt.NDArray[np.datetime64]
 
-WIDTH_PX = 700
-DPI = 100
-COLOURS = 128
-
-INK = "#22303c"
-FAINT = "#8a97a3"
-GRID = "#e4e8ec"
-BLUE = "#2563ab"
-ORANGE = "#d97d1e"
-GREEN = "#2b8a57"
-RED = "#bf3945"
 REGIME_COLOURS = {"TREND": BLUE, "RANGE": "#b9c3cc", "PANIC": RED}
 
 
@@ -45,7 +44,7 @@ def equity_and_drawdown(times: Times, equity_bps: Floats) -> str:
     """
     if len(times) == 0:
         return "_no trades_"
-    figure, (above, below) = _canvas(360, rows=2, heights=(3, 1))
+    figure, (above, below) = canvas(360, rows=2, heights=(3, 1))
     peak = np.maximum.accumulate(np.concatenate([[0.0], equity_bps]))[1:]
     above.plot(times, equity_bps, color=BLUE, linewidth=1.4)
     above.axhline(0, color=FAINT, linewidth=0.8)
@@ -53,7 +52,7 @@ def equity_and_drawdown(times: Times, equity_bps: Floats) -> str:
     below.fill_between(times, equity_bps - peak, 0, color=RED, alpha=0.35, linewidth=0)
     below.set_ylabel("drawdown, bps")
     _time_axis(below, "exit time, UTC")
-    return _markdown(figure, f"equity and drawdown of {len(times)} trades")
+    return markdown(figure, f"equity and drawdown of {len(times)} trades")
 
 
 def reliability_diagram(confidence: Floats, outcome: npt.NDArray[Any], bins: int = 10) -> str:
@@ -65,7 +64,7 @@ def reliability_diagram(confidence: Floats, outcome: npt.NDArray[Any], bins: int
     """
     if len(confidence) == 0:
         return "_no probabilities_"
-    figure, (above, below) = _canvas(400, rows=2, heights=(3, 1))
+    figure, (above, below) = canvas(400, rows=2, heights=(3, 1))
     edges = np.linspace(0.0, 1.0, bins + 1)
     place = np.clip(np.digitize(confidence, edges[1:-1]), 0, bins - 1)
     count = np.bincount(place, minlength=bins)
@@ -76,36 +75,36 @@ def reliability_diagram(confidence: Floats, outcome: npt.NDArray[Any], bins: int
     above.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle="--", label="calibrated")
     above.errorbar(said, happened, yerr=error, color=BLUE, marker="o", markersize=5, linewidth=1.4, label="observed")
     above.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that happened")
-    _legend(above)
+    legend(above)
     below.bar(edges[:-1] + 0.5 / bins, count, width=0.9 / bins, color=FAINT)
     below.set_ylabel("cases")
     below.set_xlabel("stated probability")
-    return _markdown(figure, f"reliability of {len(confidence)} probabilities")
+    return markdown(figure, f"reliability of {len(confidence)} probabilities")
 
 
-def drift_bars(features: Sequence[str], psi: Floats, null_99: Floats, bound: float, most: int = 20) -> str:
-    """Population stability index by feature, the most drifted first, against its own null and the bound.
+def drift_bars(features: Sequence[str], psi: Floats, threshold: Floats, bound: float, most: int = 20) -> str:
+    """Population stability index by feature, the most drifted first, against its own threshold and the bound.
 
     Args:
         features: (n,) names.
         psi: (n,) index of each feature.
-        null_99: (n,) the 99th percentile of the index where nothing has drifted.
+        threshold: (n,) what each stays below where nothing has drifted.
         bound: what the gate tolerates.
         most: features shown.
     """
     if len(features) == 0:
         return "_no features_"
     order = np.argsort(-psi, kind="stable")[:most]
-    figure, axes = _canvas(90 + 18 * len(order))
+    figure, axes = canvas(90 + 18 * len(order))
     rows = np.arange(len(order))
-    colours = [RED if psi[i] > bound else ORANGE if psi[i] > null_99[i] else BLUE for i in order]
+    colours = [RED if psi[i] > bound else ORANGE if psi[i] > threshold[i] else BLUE for i in order]
     axes.barh(rows, psi[order], color=colours, height=0.7)
-    axes.scatter(null_99[order], rows, marker="|", s=90, color=INK, label="99 % of no drift", zorder=3)
+    axes.scatter(threshold[order], rows, marker="|", s=90, color=INK, label="its own threshold", zorder=3)
     axes.axvline(bound, color=RED, linewidth=1, linestyle="--", label=f"bound {bound:g}")
     _named_rows(axes, [features[i] for i in order])
     axes.set_xlabel("population stability index")
-    _legend(axes)
-    return _markdown(figure, f"drift of the {len(order)} most drifted of {len(features)} features")
+    legend(axes)
+    return markdown(figure, f"drift of the {len(order)} most drifted of {len(features)} features")
 
 
 def gate_margins(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -117,7 +116,7 @@ def gate_margins(rows: Sequence[Mapping[str, Any]]) -> str:
     """
     if len(rows) == 0:
         return "_no gates_"
-    figure, axes = _canvas(80 + 26 * len(rows))
+    figure, axes = canvas(80 + 26 * len(rows))
     axes.set_xlim(-1.45, 1.45)
     axes.axvline(0, color=INK, linewidth=1)
     for place, row in enumerate(rows):
@@ -133,7 +132,7 @@ def gate_margins(rows: Sequence[Mapping[str, Any]]) -> str:
     _named_rows(axes, [str(row["gate"]) for row in rows])
     axes.set_xlabel("margin, share of the bound (fails | passes)")
     passed = sum(bool(row["passed"]) for row in rows)
-    return _markdown(figure, f"{passed} of {len(rows)} gates passed")
+    return markdown(figure, f"{passed} of {len(rows)} gates passed")
 
 
 def price_and_volume(ts: Times, close: Floats, volume: Floats, missing: Times) -> str:
@@ -147,7 +146,7 @@ def price_and_volume(ts: Times, close: Floats, volume: Floats, missing: Times) -
     """
     if len(ts) == 0:
         return "_no candles_"
-    figure, (above, below) = _canvas(360, rows=2, heights=(3, 1))
+    figure, (above, below) = canvas(360, rows=2, heights=(3, 1))
     broken_at = np.flatnonzero(np.diff(ts) > np.timedelta64(1, "m")) + 1
     with_gaps = np.insert(ts, broken_at, ts[broken_at])
     above.plot(with_gaps, np.insert(close, broken_at, np.nan), color=BLUE, linewidth=1)
@@ -158,7 +157,7 @@ def price_and_volume(ts: Times, close: Floats, volume: Floats, missing: Times) -
     below.fill_between(with_gaps, np.insert(volume, broken_at, np.nan), color=FAINT, linewidth=0, step="post")
     below.set_ylabel("volume, coins")
     _time_axis(below, "bar open, UTC")
-    return _markdown(figure, f"price and volume of {len(ts)} minutes, {len(missing)} missing")
+    return markdown(figure, f"price and volume of {len(ts)} minutes, {len(missing)} missing")
 
 
 def feature_heatmap(names: Sequence[str], values: Floats, times: Times, label: str = "robust z-score") -> str:
@@ -174,7 +173,7 @@ def feature_heatmap(names: Sequence[str], values: Floats, times: Times, label: s
 
     if not names or len(times) == 0:
         return "_no features_"
-    figure, axes = _canvas(80 + max(120, 11 * len(names)))
+    figure, axes = canvas(80 + max(120, 11 * len(names)))
     first, last = date2num([times[0], times[-1]])  # type: ignore[no-untyped-call]
     extent = (first, max(last, first + 1 / 1440), len(names) - 0.5, -0.5)
     cells = np.ma.masked_invalid(values)
@@ -185,7 +184,7 @@ def feature_heatmap(names: Sequence[str], values: Floats, times: Times, label: s
     axes.grid(visible=False)
     _time_axis(axes, "known at, UTC")
     figure.colorbar(image, ax=axes, label=label, shrink=0.8, pad=0.02)
-    return _markdown(figure, f"heat map of {len(names)} features")
+    return markdown(figure, f"heat map of {len(names)} features")
 
 
 def regime_ribbon(as_of: Times, regime: Sequence[str], close: Floats | None = None) -> str:
@@ -198,7 +197,7 @@ def regime_ribbon(as_of: Times, regime: Sequence[str], close: Floats | None = No
     """
     if len(as_of) == 0:
         return "_no decision bars_"
-    figure, axes = _canvas(260)
+    figure, axes = canvas(260)
     kinds = np.asarray(regime)
     changes = np.flatnonzero(kinds[1:] != kinds[:-1]) + 1
     starts = np.concatenate([[0], changes])
@@ -213,9 +212,9 @@ def regime_ribbon(as_of: Times, regime: Sequence[str], close: Floats | None = No
     axes.grid(visible=False)
     for kind, colour in REGIME_COLOURS.items():
         axes.plot([], [], color=colour, alpha=0.6, linewidth=6, label=f"{kind} {np.mean(kinds == kind):.0%}")
-    _legend(axes)
+    legend(axes)
     _time_axis(axes, "as of, UTC")
-    return _markdown(figure, f"regimes of {len(kinds)} decision bars")
+    return markdown(figure, f"regimes of {len(kinds)} decision bars")
 
 
 def training_curve(steps: npt.NDArray[Any], metrics: Mapping[str, Floats]) -> str:
@@ -227,7 +226,7 @@ def training_curve(steps: npt.NDArray[Any], metrics: Mapping[str, Floats]) -> st
     """
     if not metrics or len(steps) == 0:
         return "_no training steps_"
-    figure, panels = _canvas(60 + 100 * len(metrics), rows=len(metrics))
+    figure, panels = canvas(60 + 100 * len(metrics), rows=len(metrics))
     panels = [panels] if len(metrics) == 1 else panels
     colours = (BLUE, ORANGE, GREEN, RED)
     for place, (axes, (name, values)) in enumerate(zip(panels, metrics.items(), strict=True)):
@@ -235,7 +234,7 @@ def training_curve(steps: npt.NDArray[Any], metrics: Mapping[str, Floats]) -> st
         axes.set_ylabel(name.replace("_", " "), fontsize=8)
     panels[-1].set_xlabel("training steps")
     panels[-1].xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    return _markdown(figure, f"training curve: {', '.join(metrics)}")
+    return markdown(figure, f"training curve: {', '.join(metrics)}")
 
 
 def importance(names: Sequence[str], gain: Floats, most: int = 20) -> str:
@@ -250,11 +249,11 @@ def importance(names: Sequence[str], gain: Floats, most: int = 20) -> str:
         return "_no features_"
     share = gain / max(float(gain.sum()), np.finfo(float).tiny)
     order = np.argsort(-share, kind="stable")[:most]
-    figure, axes = _canvas(80 + 18 * len(order))
+    figure, axes = canvas(80 + 18 * len(order))
     axes.barh(np.arange(len(order)), 100 * share[order], color=BLUE, height=0.7)
     _named_rows(axes, [names[i] for i in order])
     axes.set_xlabel("share of the gain, %")
-    return _markdown(figure, f"gain of the {len(order)} strongest of {len(names)} features")
+    return markdown(figure, f"gain of the {len(order)} strongest of {len(names)} features")
 
 
 def stress_bars(scenarios: Sequence[str], drawdown: Floats, bound: float) -> str:
@@ -267,14 +266,14 @@ def stress_bars(scenarios: Sequence[str], drawdown: Floats, bound: float) -> str
     """
     if len(scenarios) == 0:
         return "_no scenarios_"
-    figure, axes = _canvas(80 + 26 * len(scenarios))
+    figure, axes = canvas(80 + 26 * len(scenarios))
     colours = [RED if depth > bound else BLUE for depth in drawdown]
     axes.barh(np.arange(len(scenarios)), 100 * drawdown, color=colours, height=0.66)
     axes.axvline(100 * bound, color=RED, linewidth=1, linestyle="--", label=f"bound {bound:.1%}")
     _named_rows(axes, scenarios)
     axes.set_xlabel("worst drawdown, % of the position")
-    _legend(axes)
-    return _markdown(figure, f"drawdown in {len(scenarios)} stress scenarios")
+    legend(axes)
+    return markdown(figure, f"drawdown in {len(scenarios)} stress scenarios")
 
 
 def permutation_histogram(null: Floats, actual: float, label: str = "Sharpe ratio") -> str:
@@ -287,29 +286,13 @@ def permutation_histogram(null: Floats, actual: float, label: str = "Sharpe rati
     """
     if len(null) == 0:
         return "_no permutations_"
-    figure, axes = _canvas(280)
+    figure, axes = canvas(280)
     p_value = (1 + int(np.sum(null >= actual))) / (1 + len(null))
     axes.hist(null, bins=40, color=FAINT, label=f"{len(null):,} permutations")
     axes.axvline(actual, color=RED, linewidth=1.8, label=f"actual {actual:.2f}, p = {p_value:.3g}")
     axes.set(xlabel=label, ylabel="permutations")
-    _legend(axes)
-    return _markdown(figure, f"permutation test, p = {p_value:.3g}")
-
-
-def _canvas(height_px: int, rows: int = 1, heights: Sequence[float] | None = None) -> tuple[Figure, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH_PX / DPI, height_px / DPI), dpi=DPI, layout="constrained", facecolor="white")
-    panels = figure.subplots(rows, 1, sharex=True, height_ratios=heights)
-    for axes in np.ravel(panels):
-        axes.set_axisbelow(True)
-        axes.grid(visible=True, color=GRID, linewidth=0.8)
-        axes.tick_params(labelsize=8, colors=INK, length=0)
-        axes.xaxis.label.set(fontsize=9, color=INK)
-        axes.yaxis.label.set(fontsize=9, color=INK)
-        for side, spine in axes.spines.items():
-            spine.set(visible=side in ("left", "bottom"), color=FAINT)
-    return figure, panels
+    legend(axes)
+    return markdown(figure, f"permutation test, p = {p_value:.3g}")
 
 
 def _time_axis(axes: Axes, label: str) -> None:
@@ -329,11 +312,6 @@ def _named_rows(axes: Axes, names: Sequence[str]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def _legend(axes: Axes) -> None:
-    """Above the panel, where it hides nothing."""
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, fontsize=8, frameon=False, labelcolor=INK)
-
-
 def _runs(minutes: Times) -> list[tuple[np.datetime64, np.datetime64]]:
     """Neighbouring minutes as spans [first, last + 1 minute)."""
     if len(minutes) == 0:
@@ -345,13 +323,3 @@ def _runs(minutes: Times) -> list[tuple[np.datetime64, np.datetime64]]:
 
 def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, int | float) else str(value)
-
-
-def _markdown(figure: Figure, words: str) -> str:
-    from PIL import Image
-
-    rendered = io.BytesIO()
-    figure.savefig(rendered, format="png", dpi=DPI, metadata={"Software": None})
-    small = io.BytesIO()
-    Image.open(rendered).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
-    return f"![{words}](data:image/png;base64,{base64.b64encode(small.getvalue()).decode()})"

@@ -100,8 +100,8 @@ def evidence(**changes: Any) -> Evidence:
         "leakage_findings": (),
         "leakage_checks": 5,
         "critical_drift": (
-            FeatureDrift(feature="rsi", psi=0.02, psi_null_99=0.1),
-            FeatureDrift(feature="adx", psi=0.05, psi_null_99=0.1),
+            FeatureDrift(feature="rsi", psi=0.02, psi_threshold=0.1),
+            FeatureDrift(feature="adx", psi=0.05, psi_threshold=0.1),
         ),
         "live": live(),
     }

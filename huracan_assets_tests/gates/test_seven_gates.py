@@ -37,9 +37,9 @@ def in_record(name: str) -> Callable[[Any], Evidence]:
     return lambda value: evidence(walk_forward=record(**{name: value}))
 
 
-def drift(psi: float, null: float) -> Evidence:
-    quiet = FeatureDrift(feature="rsi", psi=0.0, psi_null_99=1.0)
-    return evidence(critical_drift=(quiet, FeatureDrift(feature="adx", psi=psi, psi_null_99=null)))
+def drift(psi: float, threshold: float) -> Evidence:
+    quiet = FeatureDrift(feature="rsi", psi=0.0, psi_threshold=1.0)
+    return evidence(critical_drift=(quiet, FeatureDrift(feature="adx", psi=psi, psi_threshold=threshold)))
 
 
 # name: (evidence at a figure, the bound, the side on which it passes, the least step)
@@ -63,7 +63,7 @@ LINES: dict[str, tuple[Callable[[Any], Evidence], float, int, float]] = {
         STEP,
     ),
     "PSI, worst critical feature": (lambda v: drift(v, 1.0), BOUNDS.psi_max, -1, STEP),
-    "PSI over its null's 99 %": (lambda v: drift(v * 0.125, 0.125), 1.0, -1, STEP),
+    "PSI over its threshold": (lambda v: drift(v * 0.125, 0.125), 1.0, -1, STEP),
     "live over backtest Sharpe, upper 95 %": (
         lambda v: evidence(live=live(sharpe_upper=v * 4.0, backtest_sharpe=4.0)),
         BOUNDS.live_sharpe_share_min,
@@ -139,12 +139,12 @@ def test_without_a_critical_feature_drift_is_not_judged_and_fails() -> None:
 
 @pytest.mark.parametrize("unknown_first", [True, False])
 def test_unknown_drift_of_one_feature_is_not_hidden_by_another(unknown_first: bool) -> None:
-    unknown = FeatureDrift(feature="rsi", psi=float("nan"), psi_null_99=0.1)
-    calm = FeatureDrift(feature="adx", psi=0.01, psi_null_99=0.1)
+    unknown = FeatureDrift(feature="rsi", psi=float("nan"), psi_threshold=0.1)
+    calm = FeatureDrift(feature="adx", psi=0.01, psi_threshold=0.1)
     pair = (unknown, calm) if unknown_first else (calm, unknown)
     assert failed(evidence(critical_drift=pair)) == [
         "PSI, worst critical feature",
-        "PSI over its null's 99 %",
+        "PSI over its threshold",
     ]
 
 
@@ -153,22 +153,22 @@ def test_a_critical_feature_that_the_drift_report_lacks_is_unknown() -> None:
         {
             "feature": ["rsi", "adx", "htf"],
             "psi": [0.01, 0.02, 9.0],
-            "psi_null_99": [0.1] * 3,
+            "psi_threshold": [0.1] * 3,
             "ks": [0.0] * 3,
         }
     )
     found = critical_drift(report, ["adx", "rsi"])
-    assert [(item.feature, item.psi, item.psi_null_99) for item in found] == [
+    assert [(item.feature, item.psi, item.psi_threshold) for item in found] == [
         ("adx", 0.02, 0.1),
         ("rsi", 0.01, 0.1),
     ]
     lacking = evidence(critical_drift=critical_drift(report, ["adx", "obv"]))
-    assert failed(lacking) == ["PSI, worst critical feature", "PSI over its null's 99 %"]
+    assert failed(lacking) == ["PSI, worst critical feature", "PSI over its threshold"]
 
 
 def test_a_feature_that_never_varies_does_not_drift_and_one_that_wakes_does() -> None:
-    assert failed(drift(0.0, 0.0)) == []
-    assert "PSI over its null's 99 %" in failed(drift(0.1, 0.0))
+    assert failed(drift(0.0, 0.009)) == []
+    assert failed(drift(0.1, 0.009)) == ["PSI over its threshold"]
 
 
 def test_the_first_model_is_provisional_and_ships() -> None:

@@ -1,38 +1,26 @@
-"""A look-back's quality: what is in quarantine, and when a night must not go on."""
+"""A look-back's quality: what is in quarantine, when a night must not go on, and the tables of it."""
 
 from __future__ import annotations
 
-from datetime import date
-
+import polars as pl
 import pytest
 
-from huracan_assets.days import DAY, days_between
+from huracan_assets.days import DAY
 from huracan_assets.errors import ContractError
-from huracan_assets.guards.data_quality import QualityReport, quality
-from huracan_assets.guards.quality_window import QualityWindow
+from huracan_assets.guards.data_quality import CHECKS
+from huracan_assets.guards.quality_window import QualityWindow, calendar_table, newest_day_table
 from huracan_assets.resources.lake import canonical_json
-from huracan_assets.settings import read_settings
-from huracan_assets.validation.stress_scenarios import ATTACKS
-from huracan_assets_tests.features.random_market import candles
+from huracan_assets_tests.guards.quiet_days import FIRST, judged, quiet
 
-FIRST = date(2026, 1, 1)
-SETTINGS = read_settings("local")
+DAYS = 5
 
 
-def report(day: date, attack: str | None = None, missing: float = 0.0) -> QualityReport:
-    frame = candles(5, day, 1, missing)
-    changed = frame if attack is None else ATTACKS[attack](frame)
-    return quality(changed, day, SETTINGS.guards, SETTINGS.market.max_missing_minutes)
-
-
-def window(*attacked: int, missing: float = 0.0) -> QualityWindow:
-    days = days_between(FIRST, FIRST + 4 * DAY)
-    attacks = list(ATTACKS)
-    reports = tuple(
-        report(day, attacks[place % len(attacks)] if place in attacked else None, missing)
-        for place, day in enumerate(days)
-    )
-    return QualityWindow(symbol="ETH-USDT", days=reports)
+def window(*broken: int, gaps: bool = False) -> QualityWindow:
+    """Five days of which some lack half their minutes, and all a single one where there are gaps."""
+    minute = pl.int_range(pl.len())
+    half = (minute // 1440).is_in(list(broken)) & (minute % 1440 < 720)
+    kept = quiet(DAYS).filter(~half & ~(pl.lit(gaps) & (minute % 1440 == 900)))
+    return QualityWindow(symbol="ETH-USDT", days=tuple(judged(kept, days=DAYS)))
 
 
 def test_the_days_in_quarantine_are_named_in_order() -> None:
@@ -42,20 +30,30 @@ def test_the_days_in_quarantine_are_named_in_order() -> None:
 
 def test_a_night_goes_on_over_old_faults_but_not_over_its_own_day() -> None:
     window(0, 3).require_trusted()
-    with pytest.raises(ContractError, match=r"ETH-USDT of 2026-01-05 is in quarantine: .+\. Correct the source"):
+    with pytest.raises(ContractError, match=r"ETH-USDT of 2024-03-04 is in quarantine: .+\. Correct the source"):
         window(4).require_trusted()
 
 
-def test_the_table_shows_the_days_that_are_not_perfect_and_why() -> None:
-    assert window().rows() == []
-    (row,) = window(2).rows()
-    assert (row["day"], row["quarantined"]) == (FIRST + 2 * DAY, True)
-    assert "bad ticks" in str(row["because"])
-    gappy = window(missing=0.01).rows()
-    assert len(gappy) == 5
-    assert not any(row["quarantined"] for row in gappy)
+def test_the_newest_day_is_shown_check_by_check_with_figure_and_bound() -> None:
+    rows = {row["check"]: row for row in newest_day_table(window(4))}
+    assert tuple(rows) == tuple(CHECKS)
+    assert (rows["completeness"]["figure"], rows["completeness"]["bound"]) == (720, 144)
+    assert rows["completeness"]["verdict"] == "ERROR"
+    assert "720 unknown" in str(rows["completeness"]["found"])
+    assert rows["cross_source_agreement"]["verdict"] == "not judged"
+    assert rows["staleness"]["verdict"] == "passed"
+
+
+def test_the_calendar_is_days_by_checks_with_the_newest_first() -> None:
+    rows = calendar_table(window(2, gaps=True))
+    assert [row["day"] for row in rows] == [FIRST + place * DAY for place in (4, 3, 2, 1, 0)]
+    assert [row["status"] for row in rows] == ["imperfect", "imperfect", "quarantined", "imperfect", "imperfect"]
+    assert set(CHECKS) <= set(rows[0])
+    assert (rows[2]["completeness"], rows[0]["completeness"]) == (721, 1)
+    assert "minutes are missing" in str(rows[2]["because"])
+    assert rows[0]["because"] == ""
 
 
 def test_a_window_read_back_from_json_is_the_same() -> None:
-    whole = window(0, 1, 2, 3, missing=0.01)
+    whole = window(0, 2, gaps=True)
     assert QualityWindow.model_validate_json(canonical_json(whole)) == whole

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from huracan_assets.observability import plots
+from huracan_assets.observability.canvas import WIDTH_PX
 
 START = np.datetime64("2026-01-01T00:00", "us")
 MINUTE = np.timedelta64(1, "m")
@@ -105,7 +106,7 @@ def test_a_plot_is_a_small_picture_of_700_pixels_that_shows_something(draw: Call
     markdown = draw()
     assert len(markdown) < 60_000
     image = picture(markdown)
-    assert image.width == plots.WIDTH_PX
+    assert image.width == WIDTH_PX
     colours = image.convert("RGB").getcolors(256)
     assert colours is not None
     assert len(colours) > 4

@@ -1,0 +1,69 @@
+"""Check `cross_source_agreement`: the minutes against the source's own hours, and against what it says later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from huracan_assets.guards.check_result import CheckResult, Severity, first_few
+from huracan_assets.market.contract import PRICES
+from huracan_assets.market.reaggregation import DISAGREEMENT_SCHEMA, disagreements
+
+NAME = "cross_source_agreement"
+COLUMNS = tuple(DISAGREEMENT_SCHEMA)
+
+
+def cross_source_agreement(
+    days: Sequence[date],
+    candles: pl.DataFrame,
+    hourly: pl.DataFrame | None,
+    revisions: pl.DataFrame | None,
+    max_amount_difference: float,
+) -> list[CheckResult]:
+    """Values of each day that a second view contradicts: the hourly candles, or a later fetch of the same minute.
+
+    A price that differs is an ERROR, and so is an amount that differs by more than `max_amount_difference` (a
+    share of the larger) or is there in one view alone; a smaller difference is a WARN. A day without an hourly
+    candle and without a revision is not judged.
+
+    Args:
+        candles: the days' rows, sorted by `ts`.
+        hourly: the source's own hourly candles of these days.
+        revisions: the rows of `revision_report` that stand, see `market/revisions.py`.
+    """
+    found = [pl.DataFrame(schema=DISAGREEMENT_SCHEMA)]
+    judged: set[date] = set()
+    if hourly is not None and hourly.height:
+        judged |= set(hourly["ts"].dt.date().unique())
+        found.append(disagreements(candles, hourly).select(COLUMNS))
+    if revisions is not None and revisions.height:
+        judged |= set(revisions["ts"].dt.date().unique())
+        found.append(revisions.select(COLUMNS))
+    rows = pl.concat(found).with_columns(grave=_is_grave(max_amount_difference), day=pl.col("ts").dt.date())
+    by_day = rows.partition_by("day", as_dict=True, include_key=False)
+    nothing = rows.clear()
+    return [_result(by_day.get((day,), nothing), judged=day in judged) for day in days]
+
+
+def _is_grave(max_amount_difference: float) -> pl.Expr:
+    size = pl.max_horizontal(pl.col("was").abs(), pl.col("is").abs())
+    differs = (pl.col("was") - pl.col("is")).abs() > max_amount_difference * size
+    return pl.col("column").is_in(PRICES) | differs.fill_null(True)
+
+
+def _result(rows: pl.DataFrame, *, judged: bool) -> CheckResult:
+    severity: Severity = "ERROR" if rows.is_empty() or rows["grave"].any() else "WARN"
+    if not judged:
+        return CheckResult(NAME, None, "values contradicted", 0.0, "ERROR", "no second view of this day")
+    named = [
+        f"{column} at {ts:%H:%M} {_told(was)} against {_told(other)}"
+        for ts, column, was, other in rows.sort("grave", "ts", descending=[True, False]).select(COLUMNS).iter_rows()
+    ]
+    sentence = f"{rows.height} values are contradicted by a second view: {first_few(named)}" if named else ""
+    return CheckResult(NAME, float(rows.height), "values contradicted", 0.0, severity, sentence)
+
+
+def _told(value: float | None) -> str:
+    return "nothing" if value is None else f"{value:.10g}"
