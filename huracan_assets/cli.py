@@ -16,7 +16,9 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from huracan_assets import cli_market
 from huracan_assets.errors import HuracanError, MarketError, SettingsError
+from huracan_assets.observability.console import console, say
 
 if TYPE_CHECKING:
     from huracan_assets.gates.verdict import GateVerdict
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
 DEMO_DAY, DEMO_SYMBOL = date(2025, 6, 30), "BTC-USDT"
 NIGHTS_SHOWN = 7
-NIGHT_COLUMNS = ("night", "market", "brains", "close", "outcome", "no verdict")
+NIGHT_COLUMNS = ("night", "market", "universe", "brains", "close", "outcome", "no verdict")
+UNIVERSE_COLUMNS = ("rank", "symbol", "quote_volume", "spread_bps", "age_days", "completeness", "reason")
 VERDICT_COLUMNS = ("gate", "figure", "value", "must be", "bound", "result")
 
 NEXT = """\
@@ -51,10 +54,10 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except HuracanError as error:
-            _say(f"huracan: {error}", Console(stderr=True, style="red", highlight=False, soft_wrap=True))
+            say(f"huracan: {error}", Console(stderr=True, style="red", highlight=False, soft_wrap=True))
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            _say("huracan: interrupted", Console(stderr=True))
+            say("huracan: interrupted", Console(stderr=True))
             raise typer.Exit(130) from None
 
 
@@ -67,6 +70,7 @@ app = typer.Typer(
 )
 bundle = typer.Typer(no_args_is_help=True, help="Hand-off bundles.")
 app.add_typer(bundle, name="bundle")
+app.add_typer(cli_market.app, name="market")
 
 DayArgument = Annotated[str, typer.Argument(metavar="DAY", help="UTC day, e.g. 2025-06-30")]
 SymbolArgument = Annotated[str, typer.Argument(metavar="SYMBOL", help="e.g. BTC-USDT")]
@@ -76,7 +80,7 @@ SymbolArgument = Annotated[str, typer.Argument(metavar="SYMBOL", help="e.g. BTC-
 def demo() -> None:
     """A finished nightly symbol-day on the embedded default, from candles to the verdict of the gates."""
     _run(DEMO_DAY, DEMO_SYMBOL)
-    _say(f"\n{NEXT.replace('huracan ', f'{_own_name()} ')}")
+    say(f"\n{NEXT.replace('huracan ', f'{_own_name()} ')}")
 
 
 @app.command()
@@ -105,10 +109,28 @@ def night(day: DayArgument) -> None:
 
     run_id = instance.launch_night(wanted)
     listed = settings().market.listed(wanted)
-    _say(f"The night of {wanted} has begun: {len(listed)} symbols. Its market run: {run_id}")
+    size = settings().market.universe.size
+    say(f"The night of {wanted} has begun: {len(listed)} candidates, of whom {size} at most are picked.")
+    say(f"Its market run: {run_id}")
     if "dagster-webserver" in services:
-        _say(f"Watch it: {services['dagster-webserver'].url}/runs/{run_id}")
-    _say("`huracan status` shows how far it is.")
+        say(f"Watch it: {services['dagster-webserver'].url}/runs/{run_id}")
+    say("`huracan status` shows how far it is.")
+
+
+@app.command()
+def universe(day: DayArgument) -> None:
+    """The candidates of a day, which of them got a Brain, and why the others did not."""
+    from huracan_assets.market.universe import read_universe
+    from huracan_assets.observability.terminal import table
+    from huracan_assets.resources.lake import Lake
+
+    wanted = _ended_day(day)
+    found = read_universe(Lake.open(), wanted)
+    if found is None:
+        raise MarketError(f"the universe of {wanted} is not picked yet: a night does it, `huracan night {wanted}`")
+    rows = [candidate.model_dump() for candidate in found.candidates]
+    console().print(table(rows, UNIVERSE_COLUMNS))
+    say(f"{len(found.picked)} of {len(rows)} candidates, by the {found.window_days} days to {wanted}")
 
 
 @app.command()
@@ -118,16 +140,16 @@ def status() -> None:
     from huracan_assets.resources import processes
     from huracan_assets.settings import home
 
-    _say(f"home      {home()}")
+    say(f"home      {home()}")
     _show_services(processes.status(home()))
     if not (home() / "dagster").is_dir():
-        _say("nights    none yet: `huracan up`, then 02:00 UTC or `huracan night DAY`")
+        say("nights    none yet: `huracan up`, then 02:00 UTC or `huracan night DAY`")
         return
     rows = _nights()
     if not rows:
-        _say("nights    none yet: 02:00 UTC, or `huracan night DAY`")
+        say("nights    none yet: 02:00 UTC, or `huracan night DAY`")
         return
-    _console().print(table(rows, NIGHT_COLUMNS))
+    console().print(table(rows, NIGHT_COLUMNS))
 
 
 @app.command()
@@ -138,7 +160,7 @@ def up() -> None:
 
     settings()
     _show_services(local_engine.start())
-    _say("The schedule `nightly` runs at 02:00 UTC. `huracan down` stops everything.")
+    say("The schedule `nightly` runs at 02:00 UTC. `huracan down` stops everything.")
 
 
 @app.command()
@@ -148,7 +170,7 @@ def down() -> None:
     from huracan_assets.settings import home
 
     for stopped in processes.down(home()):
-        _say(f"{stopped.name:<18} {stopped.outcome}")
+        say(f"{stopped.name:<18} {stopped.outcome}")
 
 
 @app.command()
@@ -187,10 +209,10 @@ def bundle_verify(
 
     loaded = load_bundle(folder, read_public_key(key or home() / "keys" / f"{KEY_NAME}.pub"))
     rows = [{"file": file.name, "bytes": file.size, "sha256": file.sha256} for file in loaded.manifest.files]
-    _console().print(table(rows, ("file", "bytes", "sha256")))
+    console().print(table(rows, ("file", "bytes", "sha256")))
     for name, value in loaded.manifest.metadata.items():
-        _say(f"{name:<13} {value}")
-    _say(f"content       {loaded.content_sha256}\nsigned, whole, approved")
+        say(f"{name:<13} {value}")
+    say(f"content       {loaded.content_sha256}\nsigned, whole, approved")
 
 
 def _run(day: date, symbol: str) -> None:
@@ -201,10 +223,10 @@ def _run(day: date, symbol: str) -> None:
 
     log = home() / "logs" / f"run.{day}.{symbol}.log"
     market = settings().market
-    _say(f"{symbol} on {day}, {market.source} market. Home: {home()}. Log: {log}")
+    say(f"{symbol} on {day}, {market.source} market. Home: {home()}. Log: {log}")
     database_url("dagster")  # an unreachable Postgres is said at once, and the embedded one starts but once
     rooms, checks = instance.steps()
-    with terminal.steps(_console(), rooms, checks) as shown:
+    with terminal.steps(console(), rooms, checks) as shown:
         for event in instance.materialize(day, symbol, log):
             if event.step is not None and event.kind == "STEP_START":
                 shown.started(event.step)
@@ -222,13 +244,13 @@ def _show_verdict(day: date, symbol: str) -> None:
 
     lake = Lake.open()
     found = GateVerdict.model_validate(lake.read_document("gate_verdict", symbol, day))
-    _say(f"\nThe seven gates, {symbol} on {day}")
-    _console().print(terminal.table(found.rows(), VERDICT_COLUMNS))
-    _say(f"verdict    {_word(found)}")
+    say(f"\nThe seven gates, {symbol} on {day}")
+    console().print(terminal.table(found.rows(), VERDICT_COLUMNS))
+    say(f"verdict    {_word(found)}")
     if lake.has("handoff_bundle", symbol, day, "json"):
         handoff = lake.read_document("handoff_bundle", symbol, day)
-        _say(_handoff(symbol, day, handoff))
-    _say(_window(day) + f"\nartifacts  {lake.base}/ASSET/{symbol}/{day}.*")
+        say(_handoff(symbol, day, handoff))
+    say(_window(day) + f"\nartifacts  {lake.base}/ASSET/{symbol}/{day}.*")
 
 
 def _word(found: GateVerdict) -> str:
@@ -267,13 +289,17 @@ def _nights() -> list[dict[str, object]]:
     """The nights Dagster knows, each with what its close found."""
     from huracan_assets import instance
     from huracan_assets.health.night_report import NightReport
+    from huracan_assets.market.universe import read_universe
     from huracan_assets.resources.lake import Lake
 
     lake = Lake.open()
     rows: list[dict[str, object]] = []
     for known in instance.nights(NIGHTS_SHOWN):
         row: dict[str, object] = dict.fromkeys(NIGHT_COLUMNS)
-        row |= {"night": known.day, "market": known.market, "close": known.close}
+        row |= {"night": known.day, "market": known.market, "universe": known.universe, "close": known.close}
+        picked = read_universe(lake, known.day)
+        if picked is not None:
+            row["universe"] = f"{len(picked.picked)} of {len(picked.candidates)}"
         row["brains"] = ", ".join(f"{count} {state}" for state, count in sorted(known.brains.items()))
         if lake.has("daily_metrics", "all", known.day, "json"):
             report = NightReport.model_validate(lake.read_document("daily_metrics", "all", known.day))
@@ -319,21 +345,11 @@ def _ended_day(day: str) -> date:
 
 def _show_services(services: list[Running]) -> None:
     if not services:
-        _say("services  none: `huracan up` starts them")
+        say("services  none: `huracan up` starts them")
     for running in services:
-        _say(f"{running.name:<18} {running.url or f'process {running.pid}'}")
+        say(f"{running.name:<18} {running.url or f'process {running.pid}'}")
 
 
 def _own_name() -> str:
     """How the reader's shell finds this command: by name, or by its path from here."""
     return "huracan" if shutil.which("huracan") else os.path.relpath(sys.argv[0])
-
-
-def _console() -> Console:
-    """A console that never folds a table to nothing where there is no terminal."""
-    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 140
-    return Console(width=width, highlight=False)
-
-
-def _say(text: str, console: Console | None = None) -> None:
-    (console or Console(highlight=False, soft_wrap=True)).print(text, markup=False)

@@ -1,6 +1,7 @@
 """What it looked like: the features of a day, and the version of the window that a night stands on."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -13,6 +14,7 @@ from huracan_assets.errors import ContractError
 from huracan_assets.features.compute import compute_features
 from huracan_assets.features.contract import validate_features
 from huracan_assets.features.feature_version import FeatureDay, FeatureVersion
+from huracan_assets.features.inputs import INPUTS_TAG, feature_inputs
 from huracan_assets.features.recipe import FEATURE_NAMES, WARM_UP_DAYS, recipe_hash
 from huracan_assets.market.assets import candles, funding_rates, heal, market_source
 from huracan_assets.observability.plots import feature_heatmap
@@ -54,14 +56,15 @@ def features(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
 def feature_version(context: dg.AssetExecutionContext) -> dg.MaterializeResult[FeatureVersion]:
     """The look-back window of the night: its days, the content hash of each, and the hash of the recipe.
 
-    Days that are missing, or were made by another recipe, are made here by the code of their own assets and recorded
-    as materializations of their own partitions. Days the source does not have end the run; the error names them.
+    Days that are missing, or were made by another recipe or from other candles than lie in the lake now, are made
+    here by the code of their own assets and recorded as materializations of their own partitions. Days the source
+    does not have end the run; the error names them.
     """
     day, symbol = symbol_day(context.partition_key)
     window, lake = days_until(day, settings().look_back_days), Lake.open()
     heal(context, "candles", symbol, window)
     heal(context, "funding_rates", symbol, window)
-    stale = [past for past in window if lake.frame_tag("features", symbol, past, RECIPE_TAG) != recipe_hash()]
+    stale = stale_features(lake, symbol, window)
     if stale:
         context.log.info(f"healing {len(stale)} days of features of {symbol}, {stale[0]} to {stale[-1]}")
         for past, metadata in make_features(context, symbol, stale).items():
@@ -103,38 +106,72 @@ def make_features(
     lake = Lake.open()
     made: dict[date, Mapping[str, Any]] = {}
     for chunk in _chunks(days):
-        inputs = load_candles(context, symbol, chunk)
+        wanted = _heal_inputs(context, symbol, chunk)
+        # Named before they are read: a day that another run replaces in between is stale, and made again.
+        stand_on = feature_inputs(lake, symbol, settings().market.benchmark, chunk)
+        inputs = _read_inputs(symbol, wanted)
         for day in chunk:
             frame = compute_features(day, *inputs)
             validate_features(frame, day)
-            digest = lake.write_frame("features", symbol, day, frame, {RECIPE_TAG: recipe_hash()})
+            tags = {RECIPE_TAG: recipe_hash(), INPUTS_TAG: stand_on[day]}
+            digest = lake.write_frame("features", symbol, day, frame, tags)
             made[day] = _metadata(frame, digest, plot=len(days) == 1)
         if len(days) > CHUNK_DAYS:
             context.log.info(f"features of {symbol}: {len(made)} of {len(days)} days")
     return made
 
 
+def stale_features(lake: Lake, symbol: str, days: Sequence[date]) -> list[date]:
+    """Those of `days` whose features are absent, of another recipe, or of other candles than the lake has now."""
+    stand_on = feature_inputs(lake, symbol, settings().market.benchmark, days)
+    wanted = {day: (recipe_hash(), stand_on[day]) for day in days}
+    return [
+        day
+        for day in days
+        if tuple(lake.frame_tag("features", symbol, day, tag) for tag in (RECIPE_TAG, INPUTS_TAG)) != wanted[day]
+    ]
+
+
 def load_candles(
     context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]
 ) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame | None]:
     """Candles, the benchmark's candles and funding of `days` and their warm-up; what the lake lacks is fetched."""
+    return _read_inputs(symbol, _heal_inputs(context, symbol, days))
+
+
+@dataclass(frozen=True)
+class _InputDays:
+    """Days of each input that the source has within `days` and their warm-up."""
+
+    own: list[date]
+    benchmark: list[date]
+    funding: list[date]
+
+
+def _heal_inputs(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> _InputDays:
     benchmark = settings().market.benchmark
-    own = _with_warm_up(context, symbol, days)
-    peer = own if symbol == benchmark else _with_warm_up(context, benchmark, days)
-    lake = Lake.open()
-    funding_days = days_between(max(days[0] - DAY * WARM_UP_DAYS, settings().market.first_day), days[-1])
-    heal(context, "funding_rates", symbol, funding_days)
-    funding = lake.read_window("funding_rates", symbol, funding_days)
+    own = _heal_with_warm_up(context, symbol, days)
+    peer = own if symbol == benchmark else _heal_with_warm_up(context, benchmark, days)
+    funding = days_between(max(days[0] - DAY * WARM_UP_DAYS, settings().market.first_day), days[-1])
+    heal(context, "funding_rates", symbol, funding)
+    return _InputDays(own, peer, funding)
+
+
+def _read_inputs(symbol: str, wanted: _InputDays) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame | None]:
+    lake, benchmark = Lake.open(), settings().market.benchmark
+    own = lake.read_window("candles", symbol, wanted.own)
+    peer = own if symbol == benchmark else lake.read_window("candles", benchmark, wanted.benchmark)
+    funding = lake.read_window("funding_rates", symbol, wanted.funding)
     return own, peer, None if funding.is_empty() else funding
 
 
-def _with_warm_up(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> pl.DataFrame:
+def _heal_with_warm_up(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> list[date]:
     begins = market_source().first_day(symbol)
     earliest = max(begins or days[0], settings().market.first_day)
     # Before a listing there is no warm-up; a day asked for before it stays in the list, and healing names it.
     wanted = days_between(min(max(earliest, days[0] - DAY * WARM_UP_DAYS), days[0]), days[-1])
     heal(context, "candles", symbol, wanted)
-    return Lake.open().read_window("candles", symbol, wanted)
+    return wanted
 
 
 @dg.asset_check(asset=features, blocking=True)

@@ -78,7 +78,9 @@ def apply_pair(pair: Pair, raw: Floats) -> Floats:
     return np.column_stack([pair[side](raw[:, side]) for side in range(2)])
 
 
-def fit_calibrators(raw: Floats, y: Floats, folds: Sequence[Fold], weights: Floats) -> Calibrators:
+def fit_calibrators(
+    raw: Floats, y: Floats, folds: Sequence[Fold], weights: Floats, teachable: NDArray[np.bool_]
+) -> Calibrators:
     """Calibrators for each fold and for the morning after the last one.
 
     Fold k's maps see the out-of-fold scores of folds before k, and of those only the rows that may train fold
@@ -88,6 +90,7 @@ def fit_calibrators(raw: Floats, y: Floats, folds: Sequence[Fold], weights: Floa
         raw: out-of-fold scores (n, 2), NaN outside all tests.
         y: whether long and short paid (n, 2), 0 or 1.
         weights: uniqueness of the labels (n,); they add up to independent labels.
+        teachable: rows that may teach (n,); the folds' training rows are among them.
 
     Raises:
         ContractError: a fold after the first has no scored row to be calibrated on.
@@ -99,8 +102,8 @@ def fit_calibrators(raw: Floats, y: Floats, folds: Sequence[Fold], weights: Floa
             continue
         tested = np.concatenate([earlier.test for earlier in folds[:k]])
         per_fold.append(_pair(raw, y, weights, np.intersect1d(tested, fold.train), f"fold {k}"))
-    everything = np.sort(np.concatenate([fold.test for fold in folds]))
-    return Calibrators(tuple(per_fold), _pair(raw, y, weights, everything, "the final calibrator"))
+    tested = np.sort(np.concatenate([fold.test for fold in folds]))
+    return Calibrators(tuple(per_fold), _pair(raw, y, weights, tested[teachable[tested]], "the final calibrator"))
 
 
 def _pair(raw: Floats, y: Floats, weights: Floats, rows: NDArray[np.int64], whose: str) -> Pair:

@@ -41,6 +41,11 @@ class Classroom:
         """Rows of all folds, in order."""
         return np.sort(np.concatenate([fold.test for fold in self.folds]))
 
+    def record(self) -> NDArray[np.int64]:
+        """The rows of all folds that may teach what follows them, in order."""
+        rows = self.out_of_sample()
+        return rows[self.ts.teachable[rows]]
+
 
 def classroom(
     version: FeatureVersion, bars: pl.DataFrame, outcomes: pl.DataFrame, learning: LearningSettings
@@ -55,6 +60,7 @@ def classroom(
         _instant(midnight(last + DAY)),
         learning.folds,
         timedelta(minutes=learning.embargo_minutes),
+        ts.teachable,
     )
     return Classroom(ts, folds)
 
@@ -64,17 +70,28 @@ def _instant(moment: datetime) -> np.datetime64:
 
 
 def fill_returns(
-    grid: MinuteGrid, as_of: NDArray[np.datetime64], latency_minutes: int, decision_minutes: int
+    grid: MinuteGrid,
+    unknown: NDArray[np.bool_],
+    as_of: NDArray[np.datetime64],
+    latency_minutes: int,
+    decision_minutes: int,
 ) -> Floats:
     """Log return in bps from the fill of each bar to the fill of the next, (n,); NaN at a gap and at the last bar.
 
     A fill is the open of the minute that begins `latency_minutes` after the decision. Bars that are not
-    `decision_minutes` apart have a gap between them.
+    `decision_minutes` apart have a gap between them, and so have bars with a minute between them that nobody knows.
+
+    Args:
+        unknown: minutes of the grid of which nobody knows what happened, (m,).
+        as_of: decision times (n,), ascending.
     """
-    rows = minute_rows(grid, as_of) + latency_minutes
+    decided = minute_rows(grid, as_of)
+    rows = decided + latency_minutes
     inside = (rows >= 0) & (rows < len(grid))
     price = np.full(len(as_of), np.nan)
     price[inside] = grid.open[rows[inside]]
-    regular = np.diff(rows, append=rows[-1:]) == decision_minutes
+    before = np.concatenate([[0], np.cumsum(unknown)])
+    begin, end = (np.clip(edge, 0, len(grid)) for edge in (decided, np.append(rows[1:], rows[-1:])))
+    regular = (np.diff(rows, append=rows[-1:]) == decision_minutes) & (before[end] == before[begin])
     following = np.append(price[1:], np.nan)
     return np.where(regular, np.log(following / price) * 1e4, np.nan)

@@ -1,7 +1,7 @@
 """PPO through the walk-forward: one agent that keeps learning and votes before it has seen the answer.
 
 Stage 0 trains `first_steps` on the first fold's training rows, stage k `fold_steps` more on fold k's, and a
-last stage on all rows makes the policy that is shipped. After stage k, with weights and observation
+last stage on all that may teach makes the policy that is shipped. After stage k, with weights and observation
 statistics frozen, the agent votes on fold k's test rows. A vote on a bar depends on that bar's features and
 on rows before the fold alone.
 """
@@ -67,6 +67,7 @@ def train_walk_forward(
     next_return_bps: Floats,
     cost_bps: Floats,
     folds: Iterable[FoldRows],
+    teachable: npt.NDArray[np.bool_],
     settings: PPOSettings,
     seed: int,
     progress: Callable[[Metrics], None] | None = None,
@@ -78,6 +79,7 @@ def train_walk_forward(
         next_return_bps: (n,) log-return from the fill of a bar to the fill of the next; NaN across a gap.
         cost_bps: (n,) one-way cost of a change of position by one.
         folds: in order of time.
+        teachable: (n,) rows that may teach; the last stage learns on all of them.
         settings: PPO's.
         seed: of every draw.
         progress: called with each update's metrics.
@@ -90,7 +92,7 @@ def train_walk_forward(
     curve: list[Metrics] = []
     tests: list[Metrics] = []
 
-    def learn(rows: Ints | None, stage: int) -> Market:
+    def learn(rows: Ints, stage: int) -> Market:
         market = make_market(features, next_return_bps, cost_bps, rows)
         begin_stage(learner, market, settings.first_steps if stage == 0 else settings.fold_steps)
         curve.extend(train(learner, market, progress=progress))
@@ -103,7 +105,7 @@ def train_walk_forward(
         votes[fold.test] = flat_votes(learner, features[fold.test])
         tests.append({"fold": float(fold.index)} | _tested(learner, features, next_return_bps, cost_bps, fold.test))
     last_fold = save(learner)
-    learn(None, len(tests))
+    learn(np.flatnonzero(teachable), len(tests))
     return PPOWalkForward(votes, save(learner), last_fold, curve, tests)
 
 

@@ -12,6 +12,7 @@ from huracan_assets.errors import ContractError
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.datetime64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,13 @@ class TrainingSet:
     gross_bps: Floats  # (n, 2)
     cost_bps: Floats  # (n, 2), fees, spread and impact, without funding
     uniqueness: Floats  # (n,)
+    teachable: Bools  # (n,), false where the path crosses a minute that nobody knows: judged, never taught
 
     def __len__(self) -> int:
         return len(self.as_of)
 
     @property
-    def won(self) -> NDArray[np.bool_]:
+    def won(self) -> Bools:
         """Whether each side's trade paid, net of everything, (n, 2)."""
         return np.asarray(self.net_bps > 0)
 
@@ -53,7 +55,7 @@ def training_set(bars: pl.DataFrame, outcomes: pl.DataFrame) -> TrainingSet:
         raise ContractError(f"decision bars carry columns that are no features: {odd}. Drop or encode them first")
     if bars["as_of"].is_duplicated().any() or outcomes.select("as_of", "side").is_duplicated().any():
         raise ContractError("a decision bar or an outcome stands twice: materialize bars and trade_outcomes again")
-    figures = ["exit_at", "net_bps", "gross_bps", "cost_bps"]
+    figures = ["exit_at", "net_bps", "gross_bps", "cost_bps", "crosses_unknown"]
     long, short = (
         outcomes.filter(pl.col("side") == side).select(
             "as_of",
@@ -76,6 +78,7 @@ def training_set(bars: pl.DataFrame, outcomes: pl.DataFrame) -> TrainingSet:
         gross_bps=_pair(joined, "gross_bps"),
         cost_bps=_pair(joined, "cost_bps"),
         uniqueness=joined["uniqueness_1"].to_numpy(),
+        teachable=(~(joined["crosses_unknown_1"] | joined["crosses_unknown_-1"])).to_numpy(),
     )
 
 

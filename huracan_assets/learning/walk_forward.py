@@ -13,6 +13,8 @@ from huracan_assets.errors import ContractError
 Times = NDArray[np.datetime64]
 Ints = NDArray[np.int64]
 
+NEVER = np.datetime64("9999-12-31", "us")
+
 
 @dataclass(frozen=True)
 class Fold:
@@ -30,7 +32,13 @@ class Fold:
 
 
 def walk_forward_folds(
-    t0: Times, t1: Times, first_test: np.datetime64, last: np.datetime64, folds: int, embargo: timedelta
+    t0: Times,
+    t1: Times,
+    first_test: np.datetime64,
+    last: np.datetime64,
+    folds: int,
+    embargo: timedelta,
+    teachable: NDArray[np.bool_] | None = None,
 ) -> list[Fold]:
     """Contiguous test segments of equal calendar length over (first_test, last], each taught by all that came
     before.
@@ -44,6 +52,7 @@ def walk_forward_folds(
         t0: decision times (n,), ascending.
         t1: when each label is known (n,), not before t0.
         first_test, last: ends of the tested span.
+        teachable: rows that may train (n,), all where None; the others are tested alone.
 
     Raises:
         ContractError: the rows are unordered, the span is empty, or a fold has no training or no test row.
@@ -55,11 +64,14 @@ def walk_forward_folds(
     if folds < 1 or end <= start or embargo < timedelta(0):
         raise ContractError(f"walk-forward over ({start}, {end}] in {folds} folds, embargo {embargo}: nothing to test")
     edges = [start + (end - start) * step // folds for step in range(folds + 1)]
-    return [_fold(index, t0, t1, edges[index], edges[index + 1], embargo) for index in range(folds)]
+    known = t1 + np.timedelta64(embargo)
+    if teachable is not None:
+        known = np.where(teachable, known, NEVER)
+    return [_fold(index, t0, known, edges[index], edges[index + 1]) for index in range(folds)]
 
 
-def _fold(index: int, t0: Times, t1: Times, start: np.datetime64, end: np.datetime64, embargo: timedelta) -> Fold:
-    train = np.flatnonzero(t1 + np.timedelta64(embargo) <= start)
+def _fold(index: int, t0: Times, known: Times, start: np.datetime64, end: np.datetime64) -> Fold:
+    train = np.flatnonzero(known <= start)
     test = np.flatnonzero((t0 > start) & (t0 <= end))
     if len(train) == 0 or len(test) == 0:
         lacking = "training" if len(train) == 0 else "test"

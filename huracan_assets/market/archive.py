@@ -7,8 +7,11 @@ the bit (a column that one of them lacks aside), otherwise nobody could say whic
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -16,11 +19,20 @@ import polars as pl
 from huracan_assets.days import DAY, midnight
 from huracan_assets.errors import CandleError, MarketError
 from huracan_assets.market.archive_files import (
+    Bar,
     CandleFile,
+    Part,
     candle_file,
     first_candle,
-    read_candles,
+    hold_bars,
+    read_part,
     readable,
+)
+from huracan_assets.market.archive_recordings import (
+    RECORDED_FOLDERS,
+    recorded_open_interest,
+    recorded_order_books,
+    recorded_trades,
 )
 from huracan_assets.market.contract import (
     OPTIONAL,
@@ -28,11 +40,12 @@ from huracan_assets.market.contract import (
     TIME,
     empty_candles,
     validate_funding,
-    validate_range,
 )
-from huracan_assets.market.source import unknown_symbol
+from huracan_assets.market.source import Piece, Span, one_after_the_other, unknown_symbol
 
 FUNDING_FOLDER = "funding"
+READERS = 4  # files read at a time
+OTHER_FOLDERS = {FUNDING_FOLDER, *RECORDED_FOLDERS}  # of what is no candle
 
 
 class ArchiveSource:
@@ -53,21 +66,22 @@ class ArchiveSource:
             MarketError: no file has the symbol, or a file cannot be read.
             CandleError: a row breaks the contract, or two files tell the same minute differently.
         """
-        files = self._files(symbol)
-        if not files:
-            raise unknown_symbol(symbol, self._catalogue.keys(), self.name)
-        parts: dict[Path, pl.DataFrame] = {}
-        for file in files:
-            if file.may_hold(first, last):
-                part = read_candles(file, symbol, first, last)
-                if not part.is_empty():
-                    parts[file.path] = part
-        if not parts:
-            return empty_candles()
-        if len(parts) == 1:
-            return next(iter(parts.values()))
-        merged = _merged(parts, symbol)
-        return validate_range(merged, symbol=symbol, first=first, last=last, origin=self.name)
+        if not self._files(symbol, "1m"):
+            raise unknown_symbol(symbol, self._catalogue["1m"].keys(), self.name)
+        return self._bars("1m", symbol, first, last)
+
+    def stream(self, spans: Sequence[Span]) -> Iterator[Piece]:
+        """See `MarketSource.stream`."""
+        return one_after_the_other(self, spans)
+
+    def hourly(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        """See `MarketSource.hourly`: read from files whose names say `-1h`; None where the symbol has none.
+
+        Raises:
+            MarketError: a file cannot be read.
+            CandleError: a row breaks the contract, or two files tell the same hour differently.
+        """
+        return self._bars("1h", symbol, first, last) if self._files(symbol, "1h") else None
 
     def funding(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
         """See `MarketSource.funding`: read from `funding/*.parquet` in the archive or beside it.
@@ -87,6 +101,18 @@ class ArchiveSource:
             raise MarketError(f"{self.name} has funding of {symbol} from {named}: keep one venue's files")
         return validate_funding(events.drop("venue").sort("ts"), symbol=symbol, origin=self.name)
 
+    def open_interest(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        """See `MarketSource.open_interest`: read from `open_interest/*.parquet` in the archive or beside it."""
+        return recorded_open_interest(self._folder, symbol, first, last)
+
+    def order_books(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        """See `MarketSource.order_books`: replayed from the recordings in `order_books/`."""
+        return recorded_order_books(self._folder, symbol, first, last)
+
+    def trades(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        """See `MarketSource.trades`: read from the recordings in `order_books/`."""
+        return recorded_trades(self._folder, symbol, first, last)
+
     def first_day(self, symbol: str) -> date | None:
         """See `MarketSource.first_day`."""
         begins = [first_candle(file, symbol) for file in self._first_files(symbol)]
@@ -94,22 +120,40 @@ class ArchiveSource:
 
     def _first_files(self, symbol: str) -> list[CandleFile]:
         """The files that may hold the first candle: of those with a span in their name, the earliest."""
-        files = self._files(symbol)
+        files = self._files(symbol, "1m")
         named = [file.first for file in files if file.first is not None]
         return [file for file in files if file.first is None or file.first == min(named)]
 
-    def _files(self, symbol: str) -> list[CandleFile]:
-        return self._catalogue.get(symbol, []) + self._catalogue.get(symbol.replace("-", ""), [])
+    def _bars(self, bar: Bar, symbol: str, first: date, last: date) -> pl.DataFrame:
+        """The candles of one length of the days, from all files; validated in one call, its price is by the call."""
+        files = [file for file in self._files(symbol, bar) if file.may_hold(first, last)]
+        with ThreadPoolExecutor(READERS) as pool:  # unpacking and parsing leave the interpreter to others
+            read = list(pool.map(lambda file: read_part(file, symbol, first, last), files))
+        parts = [part for part in read if not part.candles.is_empty()]
+        if not parts:
+            return empty_candles()
+        merged = parts[0].candles if len(parts) == 1 else _merged(parts, symbol)
+        try:
+            return hold_bars(bar, merged, symbol=symbol, first=first, last=last, origin=self.name)
+        except CandleError:
+            for part in parts:  # which names the file and the row in it
+                origin, begin = str(part.file.path), part.begin
+                hold_bars(bar, part.candles, symbol=symbol, first=first, last=last, origin=origin, begin=begin)
+            raise
+
+    def _files(self, symbol: str, bar: Bar) -> list[CandleFile]:
+        catalogue = self._catalogue[bar]
+        return catalogue.get(symbol, []) + catalogue.get(symbol.replace("-", ""), [])
 
     @cached_property
-    def _catalogue(self) -> dict[str, list[CandleFile]]:
-        files: dict[str, list[CandleFile]] = defaultdict(list)
+    def _catalogue(self) -> dict[Bar, dict[str, list[CandleFile]]]:
+        files: dict[Bar, dict[str, list[CandleFile]]] = {"1m": defaultdict(list), "1h": defaultdict(list)}
         with readable(self._folder):
             for path in sorted(self._folder.rglob("*")):
                 file = candle_file(path)
-                if file is not None and FUNDING_FOLDER not in path.relative_to(self._folder).parts[:-1]:
-                    files[file.symbol].append(file)
-        return dict(files)
+                if file is not None and OTHER_FOLDERS.isdisjoint(path.relative_to(self._folder).parts[:-1]):
+                    files[file.bar][file.symbol].append(file)
+        return files
 
     @cached_property
     def _funding_files(self) -> list[Path]:
@@ -129,10 +173,14 @@ def _funding_of(path: Path, symbol: str, first: date, last: date) -> pl.DataFram
         return scan.filter(wanted).select("venue", ts, rate=pl.col("funding_rate")).collect()
 
 
-def _merged(parts: dict[Path, pl.DataFrame], symbol: str) -> pl.DataFrame:
-    """All rows in order; a minute that several files have is checked and taken once."""
-    paths = list(parts)
-    rows = pl.concat(part.with_columns(file=pl.lit(number)) for number, part in enumerate(parts.values()))
+def _merged(parts: Sequence[Part], symbol: str) -> pl.DataFrame:
+    """All rows in order; a bar that several files have is checked and taken once."""
+    paths = [part.file.path for part in parts]
+    parts = sorted(parts, key=lambda part: part.candles["ts"][0])
+    ends = [(part.candles["ts"][0], part.candles["ts"][-1]) for part in parts]
+    if all(before[1] < after[0] for before, after in pairwise(ends)):
+        return pl.concat([part.candles for part in parts])
+    rows = pl.concat(part.candles.with_columns(file=pl.lit(paths.index(part.file.path))) for part in parts)
     rows = rows.sort("ts", "file")
     shared = rows.filter(pl.col("ts").is_duplicated())
     if shared.is_empty():

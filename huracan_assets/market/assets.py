@@ -1,9 +1,9 @@
-"""What happened: candles and funding, a symbol-day each.
+"""What happened: candles and what a source may lack beside them, a symbol-day each.
 
 Other rooms heal missing days through `heal`; nothing here looks at features or models.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import Any
@@ -12,16 +12,23 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
-from huracan_assets.days import DAY, MINUTES_PER_DAY, utc_now
-from huracan_assets.market.contract import FUNDING_SCHEMA, validate_candles
-from huracan_assets.market.source import MarketSource, open_source, refuse_future, require_days
+from huracan_assets.days import MINUTES_PER_DAY, utc_now
+from huracan_assets.errors import MarketError, MissingDays
+from huracan_assets.market.candle_days import Failed, Written, left_behind, write_days
+from huracan_assets.market.expansions import EXPANSIONS, HOURLY, make_days
+from huracan_assets.market.minute_accounts import make_statuses, status_strip, status_table
+from huracan_assets.market.revisions import compared_tag, report_revisions
+from huracan_assets.market.source import MarketSource, open_source, refuse_future
+from huracan_assets.market.status_inputs import stale_days
 from huracan_assets.observability.plots import price_and_volume
-from huracan_assets.partitions import partition_key
+from huracan_assets.observability.progress import progress
+from huracan_assets.observability.tables import markdown_table
+from huracan_assets.partitions import partition_key, symbol_day, trailing
 from huracan_assets.resources.lake import Lake
-from huracan_assets.resources.materialize import check_partitions, make_range, record, record_forgotten, room
+from huracan_assets.resources.materialize import Made, by_symbol, conclude, make_range, record, record_forgotten, room
 from huracan_assets.settings import settings
 
-CHUNK_DAYS = 31  # so that a long range is written as it arrives
+LONG_WORK_DAYS = 32  # more than a month shows how far it has come
 
 
 @cache
@@ -34,53 +41,197 @@ def market_source() -> MarketSource:
 def candles(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     """One-minute candles of a day, as the source has them: `ts` is the bar's open, `known_at` its close.
 
-    A minute without a bar is absent, never filled. A day is refused whole when a row breaks the contract.
+    A minute without a bar is absent, never filled. A day is refused whole when a row breaks the contract. All
+    symbols are fetched together, and each day is written as it arrives; days that a stopped run of the same source
+    wrote, and nobody recorded, are taken as they are.
     """
-    return make_range(context, lambda symbol, days: make_candles(context, symbol, days))
+    single = len(context.partition_keys) == 1
+    left, lacking = Made(), dict[str, list[date]]()
+    for symbol, days in by_symbol(context.partition_keys).items():
+        for day in _left_behind(context, symbol, days):
+            left.add(symbol, day.day, _candle_metadata(day.frame, day.digest, plot=single))
+        lacking[symbol] = [day for day in days if partition_key(day, symbol) not in left.partitions]
+    if left.partitions:
+        context.log.info(f"{len(left.partitions)} days of candles were fetched by a run that was stopped")
+    return conclude(context, left.joined(_fetch(context, lacking, plot=single)))
+
+
+@dg.asset(**room("market", "polars", "parquet"), backfill_policy=dg.BackfillPolicy.single_run())
+def hourly_candles(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    """The source's own hourly candles of a day, a second view of its minutes; `available` says whether it has any."""
+    return make_range(context, lambda symbol, days: make_hourly(context, symbol, days))
 
 
 @dg.asset(**room("market", "polars", "parquet"), backfill_policy=dg.BackfillPolicy.single_run())
 def funding_rates(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-    """Funding events of the perpetual on a day; `available` says whether the source has any."""
-    return make_range(context, lambda symbol, days: make_funding(context, symbol, days))
+    """Funding events of the perpetual on a day, known at `ts`; `available` says whether the source has any."""
+    return _make_expansion(context)
+
+
+@dg.asset(**room("market", "polars", "parquet"), backfill_policy=dg.BackfillPolicy.single_run())
+def open_interest(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    """Open interest of the perpetual through a day; `available` says whether the source has any."""
+    return _make_expansion(context)
+
+
+@dg.asset(**room("market", "polars", "parquet"), backfill_policy=dg.BackfillPolicy.single_run())
+def order_books(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    """The ten best levels of both sides at the end of each minute; `available` says whether the source has any."""
+    return _make_expansion(context)
+
+
+@dg.asset(**room("market", "polars", "parquet"), backfill_policy=dg.BackfillPolicy.single_run())
+def trades(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    """Every trade of a day with its taker's side; `available` says whether the source has any."""
+    return _make_expansion(context)
+
+
+@dg.asset(
+    **room("market", "polars", "parquet"),
+    deps=[candles, hourly_candles],
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def minute_status(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    """Every minute of a day accounted for: traded, confirmed empty, an outage of the venue, or unknown.
+
+    Other symbols of the venue are asked where minutes are absent, and fetched for it. When the candles of a day are
+    made again, its account is made again, too.
+    """
+    return make_range(context, lambda symbol, days: make_minute_status(context, symbol, days))
+
+
+@dg.asset(
+    **room("market", "polars", "parquet"),
+    deps=[dg.AssetDep(candles, partition_mapping=trailing(settings().market.revision_days))],
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def revision_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    """What the source tells differently today of the days before, bar by bar; reported, never taken over in silence.
+
+    Those of the last `market.revision_days` days that lie in the lake are fetched again.
+    """
+    return make_range(context, lambda symbol, days: make_revision_report(context, symbol, days))
 
 
 def make_candles(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> dict[date, Mapping[str, Any]]:
-    """Fetch days of one symbol and write each; none of a chunk is written where one is missing or wrong.
+    """Fetch days of one symbol and write each as it arrives.
 
     Raises:
-        MarketError: days have not ended, are not there, or break the contract.
+        MarketError: days have not ended, are not there, or break the contract; the others are written, and recorded.
     """
+    made = _fetch(context, {symbol: days}, plot=len(days) == 1)
+    if symbol in made.failed:
+        for key, metadata in made.partitions.items():
+            record(context, dg.AssetKey("candles"), key, {**metadata, "healed": True})
+        raise made.error(symbol)
+    return {symbol_day(key)[0]: metadata for key, metadata in made.partitions.items()}
+
+
+def make_hourly(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> dict[date, Mapping[str, Any]]:
+    """Fetch hourly candles of one symbol and write each day; a source without any gives empty days that say so."""
     refuse_future(days, utc_now())
-    source, lake = market_source(), Lake.open()
-    made: dict[date, Mapping[str, Any]] = {}
-    for chunk in _chunks(days):
-        found = require_days(source.candles(symbol, chunk[0], chunk[-1]), symbol, chunk, source)
-        for day, frame in found.items():
-            digest = lake.write_frame("candles", symbol, day, frame)
-            made[day] = _candle_metadata(frame, digest, plot=len(days) == 1)
-        if len(days) > CHUNK_DAYS:
-            context.log.info(f"candles of {symbol}: {len(made)} of {len(days)} days")
+    return dict(make_days(HOURLY, market_source(), Lake.open(), symbol, days, collected=True))
+
+
+def _fetch(context: dg.AssetExecutionContext, wanted: Mapping[str, Sequence[date]], *, plot: bool) -> Made:
+    """Candles of many symbols, from the source into the lake; what could not be had stands beside what was made."""
+    made, total = Made(), sum(len(days) for days in wanted.values())
+    with progress("days of candles", total, context.log.info, LONG_WORK_DAYS) as tick:
+        for day in write_days(market_source(), Lake.open(), wanted):
+            if isinstance(day, Failed):
+                made.fail(day.symbol, day.error)
+            else:
+                made.add(day.symbol, day.day, _candle_metadata(day.frame, day.digest, plot=plot))
+                tick()
     return made
+
+
+def _left_behind(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> Iterator[Written]:
+    """Days that lie in the lake but not in Dagster's log: a run was stopped before it could record them."""
+    known = context.instance.get_materialized_partitions(dg.AssetKey("candles"))
+    unknown = [day for day in days if partition_key(day, symbol) not in known]
+    return left_behind(market_source(), Lake.open(), symbol, unknown)
 
 
 def make_funding(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> dict[date, Mapping[str, Any]]:
     """Fetch funding of one symbol and write each day; a source without any gives empty days that say so."""
-    source, lake = market_source(), Lake.open()
-    frame = source.funding(symbol, days[0], days[-1])
+    return _made_expansion("funding_rates", symbol, days)
+
+
+def _make_expansion(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    asset = context.asset_key.path[-1]
+    return make_range(context, lambda symbol, days: _made_expansion(asset, symbol, days))
+
+
+def _made_expansion(asset: str, symbol: str, days: Sequence[date]) -> dict[date, Mapping[str, Any]]:
+    refuse_future(days, utc_now())
+    collected = asset in settings().market.collect
+    made = make_days(EXPANSIONS[asset], market_source(), Lake.open(), symbol, days, collected=collected)
+    return dict(made)
+
+
+def make_minute_status(
+    context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]
+) -> dict[date, Mapping[str, Any]]:
+    """Account for the minutes of days of one symbol; its candles, its hours and the witnesses' candles are healed.
+
+    Raises:
+        MarketError: the source does not have the symbol's days, or cannot be read.
+    """
+    for asset in ("candles", "hourly_candles"):
+        heal(context, asset, symbol, days)
+    lake, market = Lake.open(), settings().market
+
+    def fetch(witness: str, wanted: Sequence[date]) -> None:
+        begins = market_source().first_day(witness)
+        if begins is not None:
+            heal(context, "candles", witness, [day for day in wanted if day >= begins])
+
     made: dict[date, Mapping[str, Any]] = {}
-    for day in days:
-        events = pl.DataFrame(schema=FUNDING_SCHEMA) if frame is None else frame.filter(pl.col("ts").dt.date() == day)
-        digest = lake.write_frame("funding_rates", symbol, day, events)
-        made[day] = {"content_sha256": digest, "dagster/row_count": events.height, "available": frame is not None}
+    for day, metadata in make_statuses(lake, symbol, days, market, fetch).items():
+        made[day] = metadata
+        if len(days) == 1:
+            status = lake.read_frame("minute_status", symbol, day)
+            table = dg.MetadataValue.md(markdown_table(status_table(status)))
+            made[day] = {**metadata, "minutes": table, "day": dg.MetadataValue.md(status_strip(status, day))}
     return made
 
 
-MAKERS = {"candles": make_candles, "funding_rates": make_funding}
+def make_revision_report(
+    context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]
+) -> dict[date, Mapping[str, Any]]:
+    """Fetch the days before each of `days` again and write down what differs from the lake.
+
+    Raises:
+        MarketError: the source cannot be read, or its rows break the contract now.
+    """
+    lake, source, made = Lake.open(), market_source(), dict[date, Mapping[str, Any]]()
+    for day, report, compared in report_revisions(lake, source, symbol, days, settings().market.revision_days):
+        digest = lake.write_frame("revision_report", symbol, day, report, compared_tag(compared))
+        by_day = report.group_by("day", maintain_order=True).agg(pl.col("ts").n_unique().alias("bars"), pl.len())
+        made[day] = {
+            "content_sha256": digest,
+            "dagster/row_count": report.height,
+            "compared_days": len(compared),
+            "revised": dg.MetadataValue.md(markdown_table(by_day.rename({"len": "values"}).to_dicts())),
+        }
+    return made
+
+
+MAKERS = {
+    "candles": make_candles,
+    "hourly_candles": make_hourly,
+    "funding_rates": make_funding,
+    "minute_status": make_minute_status,
+    "revision_report": make_revision_report,
+}
+STALE = {"minute_status": stale_days}  # what is made again although it is there
 
 
 def heal(context: dg.AssetExecutionContext, asset: str, symbol: str, days: Sequence[date]) -> list[date]:
     """Make those of `days` that the lake lacks, by the code of the asset itself, and record each.
+
+    A minute status that was made from other candles than lie in the lake now counts as lacking.
 
     Returns:
         The days made.
@@ -88,7 +239,8 @@ def heal(context: dg.AssetExecutionContext, asset: str, symbol: str, days: Seque
     Raises:
         MarketError: the source does not have them; the message names the days.
     """
-    missing = Lake.open().missing(asset, symbol, days)
+    lake, stale = Lake.open(), STALE.get(asset)
+    missing = stale(lake, symbol, days, settings().market) if stale else lake.missing(asset, symbol, days)
     if missing:
         context.log.info(f"healing {len(missing)} days of {asset} of {symbol}, {missing[0]} to {missing[-1]}")
         for day, metadata in MAKERS[asset](context, symbol, missing).items():
@@ -97,14 +249,44 @@ def heal(context: dg.AssetExecutionContext, asset: str, symbol: str, days: Seque
     return missing
 
 
-@dg.asset_check(asset=candles, blocking=True)
-def candles_contract(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-    """What lies in the lake keeps the candle contract, read back from the file."""
+def first_days(symbols: Sequence[str]) -> tuple[dict[str, date | None], dict[str, str]]:
+    """The day of each symbol's first candle since `market.first_day`, and where the source cannot tell it, why."""
+    source = market_source()
+    begins: dict[str, date | None] = {}
+    unknown: dict[str, str] = {}
+    for symbol in symbols:
+        begins[symbol] = None
+        try:
+            found = source.first_day(symbol)
+            begins[symbol] = None if found is None else max(found, settings().market.first_day)
+        except MarketError as error:
+            unknown[symbol] = str(error)
+    return begins, unknown
 
-    def validate(symbol: str, day: date, frame: pl.DataFrame) -> None:
-        validate_candles(frame, symbol=symbol, day=day, origin=str(Lake.open().path("candles", symbol, day)))
 
-    return check_partitions(context, "candles", validate)
+def heal_history(
+    context: dg.OpExecutionContext, begins: Mapping[str, date | None], days: Sequence[date]
+) -> dict[str, str]:
+    """Fetch those of `days` that the lake lacks, of many symbols at once where the source can, and record each.
+
+    A day before a symbol's first candle, or without any, stays absent.
+
+    Returns:
+        Of the symbols that could not be had whole, the first error.
+    """
+    lake, failed = Lake.open(), dict[str, str]()
+    wanted = {
+        symbol: lake.missing("candles", symbol, [day for day in days if day >= first])
+        for symbol, first in begins.items()
+        if first is not None
+    }
+    for day in write_days(market_source(), lake, wanted):
+        if isinstance(day, Written):
+            metadata = {**_candle_metadata(day.frame, day.digest, plot=False), "healed": True}
+            record(context, dg.AssetKey("candles"), partition_key(day.day, day.symbol), metadata)
+        elif not isinstance(day.error, MissingDays):
+            failed.setdefault(day.symbol, str(day.error))
+    return failed
 
 
 def _candle_metadata(frame: pl.DataFrame, digest: str, *, plot: bool) -> dict[str, Any]:
@@ -124,14 +306,3 @@ def _plot(frame: pl.DataFrame) -> str:
     minutes = ts[0].astype("datetime64[D]") + np.arange(MINUTES_PER_DAY) * np.timedelta64(1, "m")
     missing = np.setdiff1d(minutes.astype(ts.dtype), ts)
     return price_and_volume(ts, frame["close"].to_numpy(), frame["volume"].to_numpy(), missing)
-
-
-def _chunks(days: Sequence[date]) -> list[list[date]]:
-    """Consecutive days together, at most `CHUNK_DAYS` of them."""
-    chunks: list[list[date]] = []
-    for day in days:
-        if chunks and day - chunks[-1][-1] == DAY and len(chunks[-1]) < CHUNK_DAYS:
-            chunks[-1].append(day)
-        else:
-            chunks.append([day])
-    return chunks

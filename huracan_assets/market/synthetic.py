@@ -12,7 +12,7 @@ next minute by e*x bps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from zlib import crc32
@@ -24,7 +24,7 @@ from numba import njit
 
 from huracan_assets.days import MINUTES_PER_DAY, days_between
 from huracan_assets.market.contract import CANDLE_SCHEMA, FUNDING_SCHEMA, empty_candles, validate_range
-from huracan_assets.market.source import unknown_symbol
+from huracan_assets.market.source import Piece, Span, one_after_the_other, unknown_symbol
 
 Floats = npt.NDArray[np.float64]
 
@@ -183,6 +183,14 @@ class SyntheticSource:
         frame = pl.concat([self._candles_of(symbol, day) for day in days])
         return validate_range(frame, symbol=symbol, first=first, last=last, origin=self.name)
 
+    def stream(self, spans: Sequence[Span]) -> Iterator[Piece]:
+        """See `MarketSource.stream`."""
+        return one_after_the_other(self, spans)
+
+    def hourly(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        """None: its hours would be made from its minutes."""
+        return None
+
     def funding(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
         """See `MarketSource.funding`: at 00:00, 08:00 and 16:00 UTC, around 1 bp."""
         days = self._days(symbol, first, last)
@@ -195,6 +203,18 @@ class SyntheticSource:
         return frame.with_columns(pl.col("ts").dt.replace_time_zone("UTC")).select(
             pl.col(name).cast(kind) for name, kind in FUNDING_SCHEMA.items()
         )
+
+    def open_interest(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        """None: nothing in this market holds a position."""
+        return None
+
+    def order_books(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        """None: this market's prices come from no book."""
+        return None
+
+    def trades(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        """None: a minute's activity is drawn as a whole."""
+        return None
 
     def signal(self, symbol: str, first: date, last: date) -> Floats:
         """The order flow x at each minute's close, (minutes,), unit variance: an experiment's oracle."""

@@ -5,6 +5,7 @@ import polars as pl
 
 from huracan_assets.features.feature_version import FeatureVersion
 from huracan_assets.market.grid import MinuteGrid
+from huracan_assets.market.minute_status import Bools, minute_mask
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.resources.io_manager import artifact
 from huracan_assets.resources.lake import Lake
@@ -20,7 +21,8 @@ def trade_outcomes(feature_version: FeatureVersion, decision_bars: pl.DataFrame)
     """A long and a short from every bar of the look-back: triple barrier on the 1-minute path, net of all costs."""
     grid, funding = window_market(feature_version)
     simulation, position = settings().simulation, settings().decision.position_gbp
-    frame = simulate(grid, decision_bars, funding, Costs.of(simulation), simulation, position)
+    unknown = window_unknown(feature_version)
+    frame = simulate(grid, decision_bars, funding, Costs.of(simulation), simulation, position, unknown)
     sides = frame.group_by("side", maintain_order=True).agg(
         pl.len().alias("trades"),
         (pl.col("net_bps") > 0).mean().alias("win rate"),
@@ -35,6 +37,7 @@ def trade_outcomes(feature_version: FeatureVersion, decision_bars: pl.DataFrame)
             "sides": dg.MetadataValue.md(markdown_table(sides.to_dicts())),
             "exits": dg.MetadataValue.md(markdown_table(reasons.to_dicts())),
             "independent_labels": float(frame["uniqueness"].sum()) / 2.0,
+            "crossing_unknown_minutes": int(frame["crosses_unknown"].sum()),
         },
     )
 
@@ -51,3 +54,9 @@ def window_market(version: FeatureVersion) -> tuple[MinuteGrid, pl.DataFrame | N
     grid = MinuteGrid.from_candles(lake.read_window("candles", version.symbol, days), days[0], days[-1])
     funding = lake.read_window("funding_rates", version.symbol, days)
     return grid, None if funding.is_empty() else funding
+
+
+def window_unknown(version: FeatureVersion) -> Bools:
+    """Which minutes of a look-back window nobody knows, on the grid of `window_market`, (n,)."""
+    days = version.window
+    return minute_mask(Lake.open().read_window("minute_status", version.symbol, days), days[0], days[-1])

@@ -25,6 +25,7 @@ LAWS = {
     < 1e-9,
     "uniqueness lies in (0, 1]": (pl.col("uniqueness") > 0) & (pl.col("uniqueness") <= 1),
     "the side is 1 or -1": pl.col("side").is_in([1, -1]),
+    "it is known whether the path crosses an unknown minute": pl.col("crosses_unknown").is_not_null(),
 }
 
 

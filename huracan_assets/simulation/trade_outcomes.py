@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.datetime64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 TIME_TYPE = pl.Datetime("us", "UTC")
 
@@ -44,6 +46,7 @@ OUTCOME_SCHEMA: dict[str, pl.DataType] = {
     "mfe_bps": pl.Float64(),
     "mae_bps": pl.Float64(),
     "uniqueness": pl.Float64(),
+    "crosses_unknown": pl.Boolean(),
 }
 
 
@@ -54,6 +57,7 @@ def trade_outcomes(
     costs: Costs,
     simulation: SimulationSettings,
     position_gbp: float,
+    unknown: Bools | None = None,
 ) -> pl.DataFrame:
     """The outcome of a long and a short at every decision bar whose horizon lies inside the grid.
 
@@ -62,11 +66,16 @@ def trade_outcomes(
     `exit_at` is the close of the exit minute, when the outcome is known. A trade that is open at a funding
     time pays side x rate.
 
+    An outcome whose path holds an unknown minute stays, as no trader could know that a gap would come, but says
+    so: it must not teach. The path counts to the vertical barrier even where another was touched before, for
+    sparing just the quick outcomes would select on the result.
+
     Args:
         grid: the symbol's minutes.
         bars: `as_of` ascending, and `spread_bps` (nullable) where the features have it.
         funding: `ts`, `rate`; None where the market has none.
         position_gbp: notional of the trade.
+        unknown: minutes of the grid of which nobody knows what happened (n,); none where None.
 
     Returns:
         Rows of `OUTCOME_SCHEMA`, sorted by `as_of`, the long before the short; both sides of a bar or none.
@@ -88,17 +97,28 @@ def trade_outcomes(
         simulation.horizon_minutes,
     )
     kept = found.entry >= 0
-    return _frame(grid, as_of, kept, found, known, funding, costs)
+    crosses = _crosses_unknown(unknown, minute_rows(grid, as_of)[kept], found, kept, simulation.horizon_minutes)
+    return _frame(grid, as_of, kept, found, known, funding, costs, crosses)
+
+
+def _crosses_unknown(unknown: Bools | None, decided: Ints, found: BarrierOutcomes, kept: Bools, horizon: int) -> Bools:
+    """Whether a minute from the decision to the vertical barrier, or to a later exit, is unknown; (kept,)."""
+    if unknown is None:
+        return np.zeros(len(decided), np.bool_)
+    last = np.maximum(found.entry[kept] + horizon - 1, found.exit[kept].max(axis=1, initial=-1))
+    before = np.concatenate([[0], np.cumsum(unknown)])
+    return np.asarray(before[last + 1] > before[decided])
 
 
 def _frame(
     grid: MinuteGrid,
     as_of: Times,
-    kept: NDArray[np.bool_],
+    kept: Bools,
     found: BarrierOutcomes,
     known: TradeConditions,
     funding: pl.DataFrame | None,
     costs: Costs,
+    crosses: Bools,
 ) -> pl.DataFrame:
     entry_price, exit_price = found.entry_price[kept, None], found.exit_price[kept]
     entry_at = grid.start + found.entry[kept] * MINUTE
@@ -127,6 +147,7 @@ def _frame(
         "mfe_bps": found.mfe[kept].ravel() * 1e4,
         "mae_bps": found.mae[kept].ravel() * 1e4,
         "uniqueness": np.repeat(unique, 2),
+        "crosses_unknown": np.repeat(crosses, 2),
     }
     series = [
         pl.Series(name, columns[name]).dt.replace_time_zone("UTC").cast(dtype)

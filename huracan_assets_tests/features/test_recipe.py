@@ -9,7 +9,7 @@ import pytest
 from huracan_assets.features import recipe
 from huracan_assets.features.recipe import FEATURE_NAMES, RECIPE, SOURCES, WARM_UP_DAYS, recipe_hash
 
-GLUE = {"__init__.py", "assets.py", "checks.py", "contract.py", "feature_version.py"}
+GLUE = {"__init__.py", "assets.py", "checks.py", "contract.py", "feature_version.py", "inputs.py"}
 
 
 def test_declarations_are_distinct_and_whole() -> None:

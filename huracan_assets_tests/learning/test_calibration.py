@@ -91,20 +91,20 @@ def walk(n: int = 900) -> tuple[list[Fold], Floats, Floats, Floats]:
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_no_label_still_open_when_a_fold_begins_reaches_its_calibrator(k: int) -> None:
     folds, raw, y, weights = walk()
-    plain = fit_calibrators(raw, y, folds, weights)
+    plain = fit_calibrators(raw, y, folds, weights, np.ones(len(weights), np.bool_))
     # Labels last 8 bars, the embargo another 8: rows from 15 bars before the fold on are unknown to it.
     unknown = slice(folds[k].test[0] - 15, None)
     scrambled_raw, scrambled_y = raw.copy(), y.copy()
     scrambled_raw[unknown] = np.random.default_rng(0).random(raw[unknown].shape)
     scrambled_y[unknown] = 1 - y[unknown]
-    changed = fit_calibrators(scrambled_raw, scrambled_y, folds, weights)
+    changed = fit_calibrators(scrambled_raw, scrambled_y, folds, weights, np.ones(len(weights), np.bool_))
     assert changed.per_fold[: k + 1] == plain.per_fold[: k + 1]
     assert changed.final != plain.final
 
 
 def test_the_first_fold_has_no_calibrator_and_the_final_one_knows_all_folds() -> None:
     folds, raw, y, weights = walk()
-    found = fit_calibrators(raw, y, folds, weights)
+    found = fit_calibrators(raw, y, folds, weights, np.ones(len(weights), np.bool_))
     assert found.per_fold[0] is None
     tested = np.concatenate([fold.test for fold in folds])
     assert found.final[1] == isotonic_map(raw[tested, 1], y[tested, 1], weights[tested])
@@ -118,4 +118,4 @@ def test_the_first_fold_has_no_calibrator_and_the_final_one_knows_all_folds() ->
 def test_a_fold_without_scored_rows_before_it_is_refused() -> None:
     folds, raw, y, weights = walk()
     with pytest.raises(ContractError, match="fold 1"):
-        fit_calibrators(np.full_like(raw, np.nan), y, folds, weights)
+        fit_calibrators(np.full_like(raw, np.nan), y, folds, weights, np.ones(len(weights), np.bool_))

@@ -65,6 +65,7 @@ def night(seed: int, days: int, missing: float = 0.1) -> tuple[pl.DataFrame, pl.
                     "mfe_bps": 0.0,
                     "mae_bps": 0.0,
                     "uniqueness": 0.1,
+                    "crosses_unknown": False,
                 }
             )
         )
@@ -139,12 +140,13 @@ def test_fill_returns_are_those_of_a_loop(seed: int, missing: float, latency: in
         return float(opened.get(int((decided + latency * MINUTE).astype(np.int64)), np.nan))
 
     expected = [np.log(fill(b) / fill(a)) * 1e4 if b - a == QUARTER else np.nan for a, b in itertools.pairwise(as_of)]
-    found = fill_returns(grid, as_of, latency, 15)
+    known = np.zeros(len(grid), np.bool_)
+    found = fill_returns(grid, known, as_of, latency, 15)
     np.testing.assert_allclose(found, [*expected, np.nan], rtol=1e-9, atol=1e-9)
 
 
 def test_a_fill_after_the_grid_is_unknown() -> None:
     grid = MinuteGrid.from_candles(candles(1, FIRST, 1, 0.0), FIRST, FIRST)
     late = ORIGIN + MINUTES_PER_DAY * MINUTE
-    found = fill_returns(grid, np.array([late - QUARTER, late]), 1, 15)
+    found = fill_returns(grid, np.zeros(len(grid), np.bool_), np.array([late - QUARTER, late]), 1, 15)
     assert np.isnan(found).all()

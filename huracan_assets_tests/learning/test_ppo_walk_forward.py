@@ -35,7 +35,7 @@ def data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def walk(features: np.ndarray, returns: np.ndarray, costs: np.ndarray, seed: int = 4) -> PPOWalkForward:
-    return train_walk_forward(features, returns, costs, FOLDS, SETTINGS, seed)
+    return train_walk_forward(features, returns, costs, FOLDS, np.ones(len(features), np.bool_), SETTINGS, seed)
 
 
 @pytest.fixture(scope="module")
@@ -87,4 +87,4 @@ def test_a_fold_that_trains_on_its_test_is_refused() -> None:
     features, returns, costs = data()
     leaky = [Rows(0, np.arange(170), np.arange(160, 240))]
     with pytest.raises(ContractError, match="its test starts at 160"):
-        train_walk_forward(features, returns, costs, leaky, SETTINGS, 1)
+        train_walk_forward(features, returns, costs, leaky, np.ones(len(features), np.bool_), SETTINGS, 1)

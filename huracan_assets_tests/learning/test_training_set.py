@@ -35,6 +35,7 @@ OUTCOMES = pl.DataFrame(
         "gross_bps": [10.0, 4.0, 7.0, 11.0, 16.0],
         "cost_bps": [7.0, 7.0, 7.0, 7.0, 7.0],
         "uniqueness": [0.5, 0.5, 0.25, 0.25, 1.0],
+        "crosses_unknown": [False, False, False, True, False],
     }
 )
 
@@ -51,6 +52,7 @@ def test_only_bars_with_both_sides_enter_and_stand_in_order() -> None:
     assert ts.net_bps.tolist() == [[3.0, -3.0], [0.0, 4.0]]
     assert ts.gross_bps.tolist() == [[10.0, 4.0], [7.0, 11.0]]
     assert ts.uniqueness.tolist() == [0.5, 0.25]
+    assert ts.teachable.tolist() == [True, False]
     assert ts.won.tolist() == [[True, False], [False, True]]
 
 

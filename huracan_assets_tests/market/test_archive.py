@@ -14,7 +14,7 @@ import pytest
 from huracan_assets.days import midnight
 from huracan_assets.errors import CandleError, MarketError
 from huracan_assets.market.archive import ArchiveSource
-from huracan_assets_tests.market.test_contract import DAY, good_day
+from huracan_assets_tests.market.violations import DAY, good_candles
 
 NEXT = DAY + timedelta(days=1)
 COLUMNS = ["ts", "open", "high", "low", "close", "volume", "quote_volume", "trades", "taker_buy_volume"]
@@ -23,7 +23,7 @@ FILE = "BTC-USDT.parquet"
 
 def two_days() -> pl.DataFrame:
     """Two valid days as a recorder writes them."""
-    return pl.concat([good_day(DAY), good_day(NEXT)]).select(COLUMNS)
+    return pl.concat([good_candles(DAY), good_candles(NEXT)]).select(COLUMNS)
 
 
 def source_of(folder: Path, **files: pl.DataFrame) -> ArchiveSource:
@@ -34,8 +34,8 @@ def source_of(folder: Path, **files: pl.DataFrame) -> ArchiveSource:
     return ArchiveSource(folder)
 
 
-def kline_text(frame: pl.DataFrame, unit: int = 1000, header: bool = False) -> str:
-    """Candles in the public Binance layout; `unit` is the ticks a second of its times."""
+def kline_text(frame: pl.DataFrame, unit: int = 1000, header: bool = False, seconds: int = 60) -> str:
+    """Candles of `seconds` each in the public Binance layout; `unit` is the ticks a second of its times."""
     opens = frame["ts"].dt.epoch("us") // (1_000_000 // unit)
     rows = frame.select(
         open_time=opens,
@@ -44,7 +44,7 @@ def kline_text(frame: pl.DataFrame, unit: int = 1000, header: bool = False) -> s
         low="low",
         close="close",
         volume="volume",
-        close_time=opens + 60 * unit - 1,
+        close_time=opens + seconds * unit - 1,
         quote_volume="quote_volume",
         count="trades",
         taker_buy_volume="taker_buy_volume",
@@ -69,9 +69,9 @@ def refusal(source: ArchiveSource, first: date = DAY, last: date = NEXT) -> str:
 
 def test_a_slice_of_days_is_read_to_the_bit(tmp_path: Path) -> None:
     source = source_of(tmp_path, deep=two_days())
-    assert source.candles("BTC-USDT", NEXT, NEXT).equals(good_day(NEXT))
+    assert source.candles("BTC-USDT", NEXT, NEXT).equals(good_candles(NEXT))
     both = source.candles("BTC-USDT", DAY - timedelta(days=3), NEXT + timedelta(days=3))
-    assert both.equals(pl.concat([good_day(DAY), good_day(NEXT)]))
+    assert both.equals(pl.concat([good_candles(DAY), good_candles(NEXT)]))
     assert source.candles("BTC-USDT", NEXT + timedelta(days=1), NEXT + timedelta(days=9)).is_empty()
     assert source.first_day("BTC-USDT") == DAY
     assert source.first_day("SOL-USDT") is None
@@ -86,7 +86,7 @@ def test_naive_times_and_epochs_are_utc(tmp_path: Path) -> None:
         "zoned": frame.with_columns(pl.col("ts").dt.convert_time_zone("Asia/Tokyo")),
     }
     for name, variant in written.items():
-        assert source_of(tmp_path / name, a=variant).candles("BTC-USDT", NEXT, NEXT).equals(good_day(NEXT)), name
+        assert source_of(tmp_path / name, a=variant).candles("BTC-USDT", NEXT, NEXT).equals(good_candles(NEXT)), name
 
 
 def test_files_of_different_spans_make_one_history(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_files_that_agree_on_shared_minutes_are_merged_into_the_fuller_rows(tmp_
     source = source_of(tmp_path, a=frame[:2000].drop("trades", "quote_volume"), b=frame[900:])
     read = source.candles("BTC-USDT", DAY, NEXT)
     assert read.drop("trades", "quote_volume").equals(
-        pl.concat([good_day(DAY), good_day(NEXT)]).drop("trades", "quote_volume")
+        pl.concat([good_candles(DAY), good_candles(NEXT)]).drop("trades", "quote_volume")
     )
     assert read["trades"].null_count() == 900
 
@@ -195,7 +195,7 @@ def test_a_csv_with_a_header_reads_as_the_parquet(tmp_path: Path, stamp: str) ->
         "microseconds": frame["ts"].dt.epoch("us"),
     }
     frame.with_columns(times[stamp]).write_csv(tmp_path / "BTC-USDT.csv")
-    assert ArchiveSource(tmp_path).candles("BTC-USDT", NEXT, NEXT).equals(good_day(NEXT))
+    assert ArchiveSource(tmp_path).candles("BTC-USDT", NEXT, NEXT).equals(good_candles(NEXT))
 
 
 def csv_defects() -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -247,7 +247,7 @@ def test_the_public_layout_reads_days_and_months(tmp_path: Path, unit: int, head
         else:
             path.write_text(text)
     source = ArchiveSource(tmp_path)
-    assert source.candles("BTC-USDT", DAY, NEXT).equals(pl.concat([good_day(DAY), good_day(NEXT)]))
+    assert source.candles("BTC-USDT", DAY, NEXT).equals(pl.concat([good_candles(DAY), good_candles(NEXT)]))
     assert source.first_day("BTC-USDT") == DAY
 
 
@@ -256,7 +256,7 @@ def test_a_kline_file_that_holds_another_day_or_interval_is_refused(tmp_path: Pa
     path.write_text(kline_text(two_days()[:1441]))
     assert "outside the days" in refusal(ArchiveSource(tmp_path))
     path.write_text(kline_text(two_days()[:10]).replace("59999,", "99999,"))
-    assert "not one minute later" in refusal(ArchiveSource(tmp_path))
+    assert "no 1-minute bar" in refusal(ArchiveSource(tmp_path))
     path.write_text("\n".join(line + ",0" for line in kline_text(two_days()[:10]).splitlines()))
     assert "13 columns" in refusal(ArchiveSource(tmp_path))
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from huracan_assets.days import midnight
 from huracan_assets.errors import ContractError
 from huracan_assets.market.grid import VALUES, MinuteGrid
-from huracan_assets_tests.market.test_contract import DAY, good_day
+from huracan_assets_tests.market.violations import DAY, good_candles
 
-TWO_DAYS = pl.concat([good_day(DAY), good_day(DAY + timedelta(days=1))])
+TWO_DAYS = pl.concat([good_candles(DAY), good_candles(DAY + timedelta(days=1))])
 
 
 @given(kept=st.sets(st.integers(0, 2879)), first=st.integers(-1, 1), count=st.integers(1, 3))
@@ -43,14 +43,14 @@ def test_the_times_of_the_grid_are_bar_open_and_close() -> None:
 
 
 def test_absent_optional_columns_are_nan() -> None:
-    frame = good_day().with_columns(trades=pl.lit(None, pl.Int64))
+    frame = good_candles().with_columns(trades=pl.lit(None, pl.Int64))
     grid = MinuteGrid.from_candles(frame, DAY, DAY)
     assert np.isnan(grid.trades).all()
     assert grid.present.all()
 
 
 def test_a_row_that_comes_twice_or_between_minutes_is_refused() -> None:
-    frame = good_day()
+    frame = good_candles()
     with pytest.raises(ContractError):
         MinuteGrid.from_candles(pl.concat([frame, frame[5:6]]), DAY, DAY)
     with pytest.raises(ContractError):

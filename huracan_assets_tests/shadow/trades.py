@@ -61,6 +61,7 @@ def _outcome(rng: np.random.Generator, as_of: datetime, side: int, worst_bps: fl
         "mfe_bps": 0.0,
         "mae_bps": 0.0,
         "uniqueness": 1.0,
+        "crosses_unknown": False,
     }
 
 

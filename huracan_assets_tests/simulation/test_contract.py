@@ -27,6 +27,7 @@ HONEST: dict[str, Any] = {
     "mfe_bps": 110.0,
     "mae_bps": -5.0,
     "uniqueness": 0.2,
+    "crosses_unknown": False,
 }
 NAN, INF = float("nan"), float("inf")
 PLANTED: list[tuple[str, dict[str, Any]]] = [
@@ -44,6 +45,7 @@ PLANTED: list[tuple[str, dict[str, Any]]] = [
     ("uniqueness lies in (0, 1]", {"uniqueness": 1.01}),
     ("uniqueness lies in (0, 1]", {"uniqueness": NAN}),
     ("the side is 1 or -1", {"side": 0}),
+    ("it is known whether the path crosses an unknown minute", {"crosses_unknown": None}),
 ]
 
 

@@ -1,0 +1,75 @@
+"""Books of the present, one a minute, and what the asset of their day makes of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from huracan_assets.errors import CandleError
+from huracan_assets.market.book_recorder import record_order_book, recorded_books
+from huracan_assets.market.expansions import EXPANSIONS, make_days, validate_day
+from huracan_assets.market.order_books import ORDER_BOOKS_SCHEMA
+from huracan_assets.market.synthetic import SyntheticSource
+from huracan_assets.resources.lake import Lake
+
+SYMBOL, TODAY = "BTC-USDT", date(2024, 8, 8)
+NOON = datetime(2024, 8, 8, 12, 0, 5, tzinfo=UTC)
+
+
+class Live(SyntheticSource):
+    """Has the book of the moment `now`, and as an exchange none of any other."""
+
+    now = NOON
+    bid = 100.0
+
+    def order_books(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        if not first <= self.now.date() <= last:
+            return None
+        book = {"bid_prices": [self.bid], "bid_sizes": [1.0], "ask_prices": [101.0], "ask_sizes": [1.0]}
+        return pl.DataFrame([{"ts": self.now, "known_at": self.now, **book}], schema=ORDER_BOOKS_SCHEMA)
+
+
+@pytest.fixture
+def live() -> Live:
+    return Live(symbols=[SYMBOL], benchmark=SYMBOL, first=TODAY, seed=1, edge=0.0)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake.at(tmp_path)
+
+
+def test_books_are_kept_minute_by_minute_the_last_of_each_and_the_days_asset_gathers_them(
+    live: Live, lake: Lake
+) -> None:
+    counts = []
+    for seconds in (0, 20, 60, 900):
+        live.now, live.bid = NOON + timedelta(seconds=seconds), 100.0 + seconds / 1000.0
+        counts.append(record_order_book(live, lake, SYMBOL, TODAY))
+    assert counts == [1, 1, 2, 3]
+    live.now = NOON + timedelta(days=1)
+    made = make_days(EXPANSIONS["order_books"], live, lake, SYMBOL, [TODAY], collected=True)
+    assert made[TODAY]["available"] is True
+    frame = lake.read_frame("order_books", SYMBOL, TODAY)
+    assert frame["bid_prices"].list.first().to_list() == [100.02, 100.06, 100.9]
+    validate_day(EXPANSIONS["order_books"], lake, SYMBOL, TODAY, frame)
+    assert (
+        make_days(EXPANSIONS["order_books"], live, lake, SYMBOL, [TODAY], collected=False)[TODAY]["available"] is False
+    )
+
+
+def test_a_source_without_books_leaves_nothing_behind(lake: Lake) -> None:
+    plain = SyntheticSource(symbols=[SYMBOL], benchmark=SYMBOL, first=TODAY, seed=1, edge=0.0)
+    assert record_order_book(plain, lake, SYMBOL, TODAY) == 0
+    assert recorded_books(lake, SYMBOL, TODAY).is_empty()
+
+
+def test_a_book_that_is_crossed_is_refused_and_the_earlier_ones_stay(live: Live, lake: Lake) -> None:
+    record_order_book(live, lake, SYMBOL, TODAY)
+    live.now, live.bid = NOON + timedelta(minutes=1), 102.0
+    with pytest.raises(CandleError, match="best bid"):
+        record_order_book(live, lake, SYMBOL, TODAY)
+    assert recorded_books(lake, SYMBOL, TODAY).height == 1
