@@ -73,7 +73,7 @@ def decision_policy(
     policies = Policies(
         per_fold=(None, *(teach(rows, index) for index, rows in known.items())),
         fitted_until=(None, *(utc(room_.ts.label_end[rows].max()) for rows in known.values())),
-        final=teach(room_.out_of_sample(), None),
+        final=teach(room_.record(), None),
     )
     weights = [{"source": source, "weight": weight} for source, weight in policies.final.weights.items()]
     lines = [

@@ -15,8 +15,9 @@ from huracan_assets.decision.policy import DecisionPolicy, Evidence, decide
 from huracan_assets.engines.consensus import consensus
 from huracan_assets.engines.leading import leading_engine
 from huracan_assets.errors import ContractError
-from huracan_assets.learning.lightgbm_model import predict
+from huracan_assets.learning.linear_model import LinearModel
 from huracan_assets.learning.ppo_walk_forward import vote
+from huracan_assets.learning.side_model import SideModel, SidePair, predict
 from huracan_assets.memory.similarity import similarity_vote
 from huracan_assets.regimes.vote import regime_vote
 from huracan_assets.resources.lake import canonical_json
@@ -24,7 +25,14 @@ from huracan_assets.simulation.conditions import TradeConditions
 
 Floats = NDArray[np.float64]
 
-BRAIN_FILES = ("policy.json", "features.json", "lightgbm_long.txt", "lightgbm_short.txt", "ppo.safetensors")
+BRAIN_FILES = (
+    "policy.json",
+    "features.json",
+    "lightgbm_long.txt",
+    "lightgbm_short.txt",
+    "linear.json",
+    "ppo.safetensors",
+)
 
 
 @dataclass(frozen=True)
@@ -32,19 +40,21 @@ class Brain:
     """Models and policy; `names` are the features they were trained on, in order."""
 
     policy: DecisionPolicy
-    boosters: tuple[str, str]  # LightGBM text, long and short
+    models: SidePair
     agent: bytes  # PPO checkpoint
     names: tuple[str, ...]
     recipe_sha256: str
 
     def files(self) -> dict[str, bytes]:
         """The Brain as files of text, JSON and safetensors; `from_files` reads them back."""
+        long, short = self.models
         features = {"names": self.names, "recipe_sha256": self.recipe_sha256}
         return {
             "policy.json": canonical_json(self.policy),
             "features.json": canonical_json(features),
-            "lightgbm_long.txt": self.boosters[0].encode(),
-            "lightgbm_short.txt": self.boosters[1].encode(),
+            "lightgbm_long.txt": long.booster.encode(),
+            "lightgbm_short.txt": short.booster.encode(),
+            "linear.json": canonical_json({"long": long.linear.model_dump(), "short": short.linear.model_dump()}),
             "ppo.safetensors": self.agent,
         }
 
@@ -58,10 +68,14 @@ class Brain:
         absent = [name for name in BRAIN_FILES if name not in files]
         if absent:
             raise ContractError(f"a Brain needs {', '.join(absent)}: register or hand it over again")
-        features = orjson.loads(files["features.json"])
+        features, linear = orjson.loads(files["features.json"]), orjson.loads(files["linear.json"])
+        long, short = (
+            SideModel(booster=files[f"lightgbm_{side}.txt"].decode(), linear=LinearModel.model_validate(linear[side]))
+            for side in ("long", "short")
+        )
         return cls(
             policy=DecisionPolicy.model_validate_json(files["policy.json"]),
-            boosters=(files["lightgbm_long.txt"].decode(), files["lightgbm_short.txt"].decode()),
+            models=(long, short),
             agent=files["ppo.safetensors"],
             names=tuple(features["names"]),
             recipe_sha256=features["recipe_sha256"],
@@ -88,7 +102,7 @@ class Brain:
         """
         features = feature_matrix(bars, self.names)
         evidence = evidence_of(
-            bars, regimes, signals, conditions, recalled, predict(self.boosters, features), vote(self.agent, features)
+            bars, regimes, signals, conditions, recalled, predict(self.models, features), vote(self.agent, features)
         )
         return decide(self.policy, evidence)
 

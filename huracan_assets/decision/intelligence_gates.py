@@ -19,6 +19,7 @@ class Candidate:
     side: NDArray[np.int8]
     confidence: Floats
     expected_net_bps: Floats
+    expected_error_bps: Floats
     cost_bps: Floats
     spread_bps: Floats
     daily_volatility: Floats
@@ -36,7 +37,7 @@ def _meta_label(candidate: Candidate, limits: DecisionSettings) -> NDArray[np.bo
 
 
 def _cost(candidate: Candidate, limits: DecisionSettings) -> NDArray[np.bool_]:
-    gross = candidate.expected_net_bps + candidate.cost_bps
+    gross = candidate.expected_net_bps - limits.edge_errors * candidate.expected_error_bps + candidate.cost_bps
     known = np.isfinite(candidate.cost_bps)  # a market without volume has an infinite impact
     return known & (gross >= limits.min_edge_to_cost * np.where(known, candidate.cost_bps, 0.0))
 
@@ -74,7 +75,7 @@ GATES = {
 REASONS = {
     "no_side": "the sources name no side",
     "meta_label": "the calibrated probability that the trade pays is below decision.min_confidence",
-    "cost": "the expected gross edge is below decision.min_edge_to_cost times the all-in cost, or that is unknown",
+    "cost": "the expected gross edge, less its error, is below decision.min_edge_to_cost times the cost, or unknown",
     "spread": "the spread is above decision.max_spread_bps, or unknown",
     "volatility": "realised daily volatility is above decision.max_daily_volatility, or unknown",
     "panic": "the regime is PANIC",

@@ -24,32 +24,41 @@ MINUTES_PER_DAY = 1440
 
 
 class Line(BaseModel):
-    """Expected net bps of a trade as a line of its raw out-of-fold probability."""
+    """Expected net bps of a trade as a line of its raw out-of-fold probability, with the line's standard error."""
 
     model_config = ConfigDict(frozen=True)
     centre: float
     intercept: float
     slope: float
+    intercept_error: float
+    slope_error: float
 
     @classmethod
     def fit(cls, raw: Floats, net_bps: Floats, weights: Floats) -> Line:
-        """Weighted least squares, the slope shrunk by its own sampling error and never negative.
+        """Weighted least squares, the slope never negative; errors as of `weights` summed independent outcomes.
 
         A probability that does not order the outcomes earns slope 0: then every trade is expected to bring the mean.
         """
         total = weights.sum()
         centre, mean = float(weights @ raw / total), float(weights @ net_bps / total)
         spread = float(weights @ (raw - centre) ** 2)
-        if spread <= 0.0:
-            return cls(centre=centre, intercept=mean, slope=0.0)
-        slope = float(weights @ ((raw - centre) * (net_bps - mean)) / spread)
+        slope = max(0.0, float(weights @ ((raw - centre) * (net_bps - mean)) / spread)) if spread > 0.0 else 0.0
         residual = net_bps - mean - slope * (raw - centre)
-        variance = float(weights @ residual**2 / total) / spread
-        shrunk = max(0.0, slope - variance / slope) if slope > 0.0 else 0.0
-        return cls(centre=centre, intercept=mean, slope=shrunk)
+        variance = float(weights @ residual**2 / total)
+        return cls(
+            centre=centre,
+            intercept=mean,
+            slope=slope,
+            intercept_error=float(np.sqrt(variance / total)),
+            slope_error=float(np.sqrt(variance / spread)) if spread > 0.0 else 0.0,
+        )
 
     def __call__(self, raw: Floats) -> Floats:
         return self.intercept + self.slope * (raw - self.centre)
+
+    def error(self, raw: Floats) -> Floats:
+        """Standard error of the expectation, bps."""
+        return np.hypot(self.intercept_error, self.slope_error * (raw - self.centre))
 
 
 class DecisionPolicy(BaseModel):
@@ -139,10 +148,12 @@ def decide(policy: DecisionPolicy, evidence: Evidence) -> pl.DataFrame:
     rows = np.arange(len(column))
     calibrated = np.column_stack([policy.calibrators[side](evidence.raw[:, side]) for side in (LONG, SHORT)])
     expected = np.column_stack([policy.expected[side](evidence.raw[:, side]) for side in (LONG, SHORT)])
+    error = np.column_stack([policy.expected[side].error(evidence.raw[:, side]) for side in (LONG, SHORT)])
     candidate = Candidate(
         side=ballot.side,
         confidence=calibrated[rows, column],
         expected_net_bps=expected[rows, column],
+        expected_error_bps=error[rows, column],
         cost_bps=evidence.cost_bps,
         spread_bps=evidence.spread_bps,
         daily_volatility=evidence.minute_volatility * np.sqrt(MINUTES_PER_DAY),

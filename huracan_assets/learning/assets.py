@@ -23,7 +23,7 @@ from huracan_assets.resources.lake import Lake, content_hash
 from huracan_assets.resources.materialize import room
 from huracan_assets.resources.tracking import Tracking, Trial
 from huracan_assets.settings import settings
-from huracan_assets.simulation.assets import window_market
+from huracan_assets.simulation.assets import window_market, window_unknown
 from huracan_assets.simulation.conditions import trade_conditions
 from huracan_assets.simulation.costs import Costs
 
@@ -38,7 +38,7 @@ def lightgbm_model(
     decision_bars: pl.DataFrame,
     trade_outcomes: pl.DataFrame,
 ) -> dg.MaterializeResult[LightGBMModel]:
-    """Two boosters: the probability that a long and that a short pays, net. Purged, embargoed, anchored walk-forward.
+    """The probability that a long and that a short pays, net: trees beside a line. Purged, embargoed walk-forward.
 
     The out-of-fold probabilities lie beside the document as a frame; the final pair is fitted on all rows.
     """
@@ -62,9 +62,9 @@ def lightgbm_model(
         names=room_.ts.names,
         recipe_sha256=feature_version.recipe_sha256,
         folds=tuple(FoldRecord.of(fold, room_.ts.label_end) for fold in room_.folds),
-        fold_texts=models.fold_texts,
-        final_texts=models.final_texts,
-        gain=tuple(zip(room_.ts.names, models.importance.tolist(), strict=True)),
+        per_fold=models.per_fold,
+        final=models.final,
+        importance=tuple(zip(room_.ts.names, models.importance.tolist(), strict=True)),
         out_of_fold_sha256=Lake.open().write_frame("lightgbm_model", symbol, day, out_of_fold),
     )
     folds = [
@@ -101,7 +101,14 @@ def ppo_checkpoint(
     returns, costs = _bar_market(feature_version, decision_bars, room_)
     with _trial(context, "ppo", parameters.model_dump(), feature_version) as trial:
         walk = train_ppo(
-            room_.ts.features, returns, costs, room_.folds, parameters, settings().seed, _log_progress(context)
+            room_.ts.features,
+            returns,
+            costs,
+            room_.folds,
+            room_.ts.teachable,
+            parameters,
+            settings().seed,
+            _log_progress(context),
         )
         trial.finish({f"last_fold/{name}": value for name, value in walk.tests[-1].items() if np.isfinite(value)})
     lake, rows = Lake.open(), room_.out_of_sample()
@@ -140,7 +147,7 @@ def calibrator(
     room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
     ts = room_.ts
     raw = out_of_fold(lightgbm_model, room_, symbol, day)
-    fitted = fit_calibrators(raw, ts.won.astype(np.float64), room_.folds, ts.uniqueness)
+    fitted = fit_calibrators(raw, ts.won.astype(np.float64), room_.folds, ts.uniqueness, ts.teachable)
     result = Calibrator(
         per_fold=fitted.per_fold,
         final=fitted.final,
@@ -198,7 +205,8 @@ def _bar_market(version: FeatureVersion, bars: pl.DataFrame, room_: Classroom) -
     simulation, position = settings().simulation, settings().decision.position_gbp
     used = bars.filter(pl.col("as_of").is_in(pl.Series(room_.ts.as_of).dt.replace_time_zone("UTC").implode()))
     costs = trade_conditions(grid, used, Costs.of(simulation), simulation, position).taker_bps
-    return fill_returns(grid, room_.ts.as_of, simulation.latency_minutes, settings().decision_minutes), costs
+    latency, apart = simulation.latency_minutes, settings().decision_minutes
+    return fill_returns(grid, window_unknown(version), room_.ts.as_of, latency, apart), costs
 
 
 def _log_progress(context: dg.AssetExecutionContext) -> Any:

@@ -1,29 +1,27 @@
-"""Two boosters a symbol, long and short: the probability that a trade opened now pays, net of everything.
+"""Two models a symbol, long and short: the probability that a trade opened now pays, net of everything.
 
-They only rank; `learning/calibration.py` turns their out-of-fold output into probabilities one may size on.
+Each is a booster and a linear model that learn from the same rows. They only rank; `learning/calibration.py` turns
+their out-of-fold output into probabilities one may size on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from huracan_assets.errors import ContractError
 from huracan_assets.learning.feature_evidence import day_t_statistics, gain_multipliers
+from huracan_assets.learning.linear_model import fit_linear
+from huracan_assets.learning.side_model import SideModel, SidePair, predict
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold
 from huracan_assets.settings import LightGBMSettings
 
-if TYPE_CHECKING:
-    from lightgbm import Booster
-
 Floats = NDArray[np.float64]
-Texts = tuple[str, str]
-
 DAY = np.timedelta64(1, "D")
 SEEDS = ("seed", "bagging_seed", "feature_fraction_seed", "data_random_seed", "extra_seed", "drop_seed")
 
@@ -32,10 +30,10 @@ SEEDS = ("seed", "bagging_seed", "feature_fraction_seed", "data_random_seed", "e
 class WalkForwardModels:
     """What a walk-forward leaves behind; a pair is long, short."""
 
-    fold_texts: tuple[Texts, ...]
-    final_texts: Texts
+    per_fold: tuple[SidePair, ...]
+    final: SidePair
     raw: Floats  # (n, 2) out-of-fold probabilities, NaN on rows that no fold tests
-    importance: Floats  # (f,) share of the final models' gain, both sides alike; all 0 if no tree found a split
+    importance: Floats  # (f,) share of the final models' weight, sides, trees and lines alike; all 0 if none found any
 
 
 def lightgbm_parameters(settings: LightGBMSettings, seed: int) -> dict[str, Any]:
@@ -82,8 +80,8 @@ def train_walk_forward(
 ) -> WalkForwardModels:
     """Fit both sides on every fold's training rows, predict its test rows; then fit on all rows.
 
-    Bin edges are learned on the training rows of each fit alone: edges taken from all rows would show
-    the model the range of the test segment. Binning each fold anew is a seventh of a walk-forward's time.
+    Bin edges, means and deviations are learned on the training rows of each fit alone: taken from all rows they
+    would show the model the range of the test segment. Binning each fold anew is a seventh of a walk-forward's time.
 
     Args:
         progress: called with (fits done, fits in all) after each pair of fits.
@@ -94,31 +92,20 @@ def train_walk_forward(
     if not ts.names or np.isinf(ts.features).any():
         raise ContractError("the training set has no feature, or an infinite one: rebuild the feature version")
     raw = np.full((len(ts), 2), np.nan)
-    texts: list[Texts] = []
+    per_fold: list[SidePair] = []
     for done, fold in enumerate(folds):
-        boosters = _fit_pair(ts, fold.train, settings, seed)
-        for side, booster in enumerate(boosters):
-            raw[fold.test, side] = booster.predict(ts.features[fold.test], num_threads=1)
-        texts.append(_texts(boosters))
+        pair = _fit_pair(ts, fold.train, settings, seed)
+        raw[fold.test] = predict(pair, ts.features[fold.test])
+        per_fold.append(pair)
         if progress is not None:
             progress(2 * (done + 1), 2 * (len(folds) + 1))
-    final = _fit_pair(ts, np.arange(len(ts)), settings, seed)
+    final = _fit_pair(ts, np.flatnonzero(ts.teachable), settings, seed)
     if progress is not None:
         progress(2 * (len(folds) + 1), 2 * (len(folds) + 1))
-    return WalkForwardModels(tuple(texts), _texts(final), raw, _gain_shares(final))
+    return WalkForwardModels(tuple(per_fold), final, raw, _importance(final))
 
 
-def predict(model_texts: Texts, features: NDArray[np.float32]) -> Floats:
-    """Raw probabilities of long and short (m, 2) for features (m, f) in the training set's column order."""
-    from lightgbm import Booster
-
-    columns = [Booster(model_str=text).predict(features, num_threads=1) for text in model_texts]
-    return np.column_stack([np.asarray(column, np.float64) for column in columns])
-
-
-def _fit_pair(
-    ts: TrainingSet, rows: NDArray[np.int64], settings: LightGBMSettings, seed: int
-) -> tuple[Booster, Booster]:
+def _fit_pair(ts: TrainingSet, rows: NDArray[np.int64], settings: LightGBMSettings, seed: int) -> SidePair:
     """Each side has its own evidence for the features, so its own data set."""
     won = ts.won[rows].astype(np.float64)
     weights = sample_weights(ts, rows, settings.recency_half_life_days)
@@ -146,30 +133,40 @@ def _fit(
     pooled: float,
     settings: LightGBMSettings,
     seed: int,
-) -> Booster:
-    import lightgbm
-
+) -> SideModel:
     features = ts.features[rows]
     _, day = np.unique((ts.as_of[rows] - np.timedelta64(1, "us")).astype("datetime64[D]"), return_inverse=True)
     evidence = gain_multipliers(day_t_statistics(features, label, day), settings.evidence_prior)
+    weights = balanced(sample_weights(ts, rows, settings.recency_half_life_days), label, pooled)
+    booster = _boost(features, label, weights, evidence, ts.names, settings, seed)
+    independent = weights * ts.uniqueness[rows].mean()
+    linear = fit_linear(features, label, independent, evidence, settings.linear_penalty)
+    return SideModel(booster=booster, linear=linear)
+
+
+def _boost(
+    features: NDArray[np.float32],
+    label: Floats,
+    weights: Floats,
+    evidence: Floats,
+    names: Sequence[str],
+    settings: LightGBMSettings,
+    seed: int,
+) -> str:
+    import lightgbm
+
     parameters = lightgbm_parameters(settings, seed) | {"feature_contri": evidence.tolist()}
-    data = lightgbm.Dataset(
-        features,
-        label=label,
-        weight=balanced(sample_weights(ts, rows, settings.recency_half_life_days), label, pooled),
-        feature_name=list(ts.names),
-        params=parameters,
-    )
-    return lightgbm.train(parameters, data, num_boost_round=settings.rounds)
+    data = lightgbm.Dataset(features, label=label, weight=weights, feature_name=list(names), params=parameters)
+    return str(lightgbm.train(parameters, data, num_boost_round=settings.rounds).model_to_string())
 
 
-def _texts(boosters: tuple[Booster, Booster]) -> Texts:
-    long, short = boosters
-    return long.model_to_string(), short.model_to_string()
+def _importance(pair: SidePair) -> Floats:
+    """The mean share of each feature: of the trees' gain, and of the variance of the line's score."""
+    from lightgbm import Booster
 
-
-def _gain_shares(boosters: tuple[Booster, Booster]) -> Floats:
-    gains = [np.asarray(booster.feature_importance("gain"), np.float64) for booster in boosters]
-    shares = [gain / gain.sum() if gain.sum() > 0 else gain for gain in gains]
-    total = shares[0] + shares[1]
+    weights = []
+    for side in pair:
+        weights.append(np.asarray(Booster(model_str=side.booster).feature_importance("gain"), np.float64))
+        weights.append(np.asarray(side.linear.share))
+    total = sum((weight / weight.sum() for weight in weights if weight.sum() > 0), np.zeros(len(weights[0])))
     return total / total.sum() if total.sum() > 0 else total

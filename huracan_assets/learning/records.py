@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.learning.calibration import IsotonicMap, Pair
+from huracan_assets.learning.side_model import SidePair
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold
-
-Texts = tuple[str, str]
 
 
 class FoldRecord(BaseModel):
@@ -41,15 +40,15 @@ class FoldRecord(BaseModel):
 
 
 class LightGBMModel(BaseModel):
-    """The night's boosters, long and short: of each fold and, fitted on everything, the final pair."""
+    """The night's models, long and short: of each fold and, fitted on everything, the final pair."""
 
     model_config = ConfigDict(frozen=True)
     names: tuple[str, ...]
     recipe_sha256: str
     folds: tuple[FoldRecord, ...]
-    fold_texts: tuple[Texts, ...]
-    final_texts: Texts
-    gain: tuple[tuple[str, float], ...]
+    per_fold: tuple[SidePair, ...]
+    final: SidePair
+    importance: tuple[tuple[str, float], ...]
     out_of_fold_sha256: str
 
 

@@ -18,9 +18,9 @@ from huracan_assets.decision.assets import Policies
 from huracan_assets.decision.brain import Brain, feature_matrix
 from huracan_assets.features.feature_version import FeatureVersion
 from huracan_assets.gates.verdict import GateVerdict
-from huracan_assets.learning.lightgbm_model import predict
 from huracan_assets.learning.ppo_walk_forward import vote
 from huracan_assets.learning.records import Calibrator, LightGBMModel
+from huracan_assets.learning.side_model import predict
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.partitions import symbol_day
 from huracan_assets.registry.bundle import write_bundle
@@ -130,7 +130,7 @@ def registered_model(
     day, symbol = symbol_day(context.partition_key)
     brain = Brain(
         policy=decision_policy.final,
-        boosters=lightgbm_model.final_texts,
+        models=lightgbm_model.final,
         agent=ppo_checkpoint,
         names=lightgbm_model.names,
         recipe_sha256=lightgbm_model.recipe_sha256,
@@ -227,7 +227,7 @@ def _golden(brain: Brain, bars: pl.DataFrame) -> dict[str, Any]:
     return {
         "as_of": [moment.isoformat() for moment in rows["as_of"]],
         "features": rows.select(brain.names).to_dict(as_series=False),
-        "raw": predict(brain.boosters, features).tolist(),
+        "raw": predict(brain.models, features).tolist(),
         "vote": vote(brain.agent, features).tolist(),
     }
 

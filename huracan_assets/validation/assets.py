@@ -186,7 +186,7 @@ def stress_report(
     candles, benchmark, funding = load_candles(context, symbol, days)
     brain = Brain(
         policy=decision_policy.of_fold(last.index),
-        boosters=lightgbm_model.fold_texts[last.index],
+        models=lightgbm_model.per_fold[last.index],
         agent=Lake.open().read_weights("ppo_checkpoint", symbol, day, LAST_FOLD),
         names=lightgbm_model.names,
         recipe_sha256=lightgbm_model.recipe_sha256,

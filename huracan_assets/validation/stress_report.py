@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.decision.brain import Brain
 from huracan_assets.engines.consensus import ENGINES, alpha_signals, consensus
-from huracan_assets.guards.data_quality import quality
+from huracan_assets.guards.data_quality import Evidence, quality
 from huracan_assets.regimes.regimes import classify
 from huracan_assets.settings import Settings
 from huracan_assets.shadow.ledger import Traded, daily_returns
@@ -180,7 +180,7 @@ def _data_attack(subject: Subject, name: str) -> StressResult:
     missed = [
         attack
         for attack, change in attacks.items()
-        if not quality(change(of_day), day, guards, market.max_missing_minutes).quarantined
+        if not quality(Evidence(change(of_day)), [day], guards, market.max_unknown_minutes)[0].quarantined
     ]
     detail = f"not quarantined: {', '.join(missed)}" if missed else f"all quarantined: {', '.join(attacks)}"
     return StressResult(scenario=name, trades=0, net_bps=0.0, drawdown=0.0, sound=not missed, detail=detail)

@@ -69,13 +69,17 @@ class Shape:
         before = np.concatenate([[np.log(like["open"][0])], close[:-1]])
         opened = before + self.gap
         high, low = np.maximum(opened, close) + self.above, np.minimum(opened, close) - self.below
-        prices = dict(zip(PRICES, (np.exp(leg) for leg in (opened, high, low, close)), strict=True))
+        traded = like["volume"].to_numpy() > 0  # a bar without a trade stands still at its close
+        legs = (np.where(traded, np.exp(leg), np.exp(close)) for leg in (opened, high, low, close))
+        prices = dict(zip(PRICES, legs, strict=True))
         prices["high"] = np.maximum.reduce([prices[name] for name in PRICES])
         prices["low"] = np.minimum.reduce([prices[name] for name in PRICES])
         ratio = prices["close"] / like["close"].to_numpy()
         return like.with_columns(
             *(pl.Series(name, values) for name, values in prices.items()),
-            quote_volume=pl.col("quote_volume") * pl.Series(ratio),
+            quote_volume=(pl.col("quote_volume") * pl.Series(ratio)).clip(
+                pl.col("volume") * pl.Series(prices["low"]), pl.col("volume") * pl.Series(prices["high"])
+            ),
         )
 
 
@@ -114,8 +118,9 @@ def block_bootstrap(candles: pl.DataFrame, rng: np.random.Generator) -> pl.DataF
 
 
 def candle_noise(candles: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-    """Each price off by Gaussian noise; high and low are then the extremes of the four."""
-    noise = np.exp(rng.normal(0.0, NOISE_BPS / 1e4, size=(candles.height, len(PRICES))))
+    """Each price off by Gaussian noise, those of a bar without a trade together; high and low are the extremes."""
+    drawn = rng.normal(0.0, NOISE_BPS / 1e4, size=(candles.height, len(PRICES)))
+    noise = np.exp(np.where(candles["volume"].to_numpy()[:, None] > 0, drawn, drawn[:, :1]))
     noisy = {name: candles[name].to_numpy() * noise[:, column] for column, name in enumerate(PRICES)}
     noisy["high"] = np.maximum.reduce(list(noisy.values()))
     noisy["low"] = np.minimum.reduce(list(noisy.values()))

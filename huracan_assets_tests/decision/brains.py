@@ -1,4 +1,4 @@
-"""A small real Brain: two LightGBM boosters, a PPO agent and a fitted policy, on the recipe's features."""
+"""A small real Brain: a booster and a line for each side, a PPO agent and a fitted policy, on the recipe's features."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 from huracan_assets.days import DAY, days_between
 from huracan_assets.decision.brain import Brain
 from huracan_assets.features.recipe import FEATURE_NAMES, WARM_UP_DAYS, recipe_hash
+from huracan_assets.learning.linear_model import fit_linear
+from huracan_assets.learning.side_model import SideModel
 from huracan_assets.shadow.replay import Stretch
 from huracan_assets_tests.decision.evidence import policy
 from huracan_assets_tests.features.random_market import candles, funding
@@ -17,8 +19,8 @@ from huracan_assets_tests.features.random_market import candles, funding
 FIRST = date(2026, 1, 5)
 
 
-def booster_text(seed: int) -> str:
-    """A booster of a few small trees that scatter around one half."""
+def side_model(seed: int) -> SideModel:
+    """A few small trees and a line that scatter around one half."""
     import lightgbm
 
     rng = np.random.default_rng(seed)
@@ -26,7 +28,10 @@ def booster_text(seed: int) -> str:
     label = (features[:, :3].sum(axis=1) + rng.normal(size=400) > 0).astype(float)
     parameters = {"objective": "binary", "num_leaves": 4, "verbosity": -1, "num_threads": 1, "seed": seed}
     data = lightgbm.Dataset(features, label, feature_name=list(FEATURE_NAMES))
-    return str(lightgbm.train(parameters, data, num_boost_round=5).model_to_string())
+    return SideModel(
+        booster=lightgbm.train(parameters, data, num_boost_round=5).model_to_string(),
+        linear=fit_linear(features.astype(np.float32), label, np.ones(400), np.ones(len(FEATURE_NAMES)), 1.0),
+    )
 
 
 def agent() -> bytes:
@@ -55,7 +60,7 @@ def brain() -> Brain:
         max_spread_bps=1e3,
         max_daily_volatility=10.0,
     )
-    return Brain(eager, (booster_text(1), booster_text(2)), agent(), FEATURE_NAMES, recipe_hash())
+    return Brain(eager, (side_model(1), side_model(2)), agent(), FEATURE_NAMES, recipe_hash())
 
 
 @cache

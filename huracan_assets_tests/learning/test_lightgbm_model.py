@@ -13,10 +13,10 @@ from huracan_assets.learning.lightgbm_model import (
     WalkForwardModels,
     balanced,
     lightgbm_parameters,
-    predict,
     sample_weights,
     train_walk_forward,
 )
+from huracan_assets.learning.side_model import predict
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold, walk_forward_folds
 from huracan_assets.settings import LightGBMSettings
@@ -27,6 +27,7 @@ SETTINGS = LightGBMSettings(
     rounds=20, learning_rate=0.1, num_leaves=7, min_data_in_leaf=20, feature_fraction=0.7,
     bagging_fraction=0.8, lambda_l2=1.0, max_bin=63, recency_half_life_days=30,
     evidence_prior=200.0,
+    linear_penalty=10.0,
 )  # fmt: skip
 
 
@@ -47,6 +48,7 @@ def planted(n: int = 1600, features: int = 6, edge: float = 4.0, seed: int = 3) 
         gross_bps=gross,
         cost_bps=np.ones((n, 2)),
         uniqueness=rng.uniform(0.1, 1.0, n),
+        teachable=np.ones(n, np.bool_),
     )
 
 
@@ -65,11 +67,11 @@ def fitted() -> tuple[TrainingSet, list[Fold], WalkForwardModels]:
 def test_a_rerun_gives_the_same_bits(fitted: tuple[TrainingSet, list[Fold], WalkForwardModels]) -> None:
     ts, folds, models = fitted
     again = train_walk_forward(ts, folds, SETTINGS, seed=11)
-    assert again.fold_texts == models.fold_texts
-    assert again.final_texts == models.final_texts
+    assert again.per_fold == models.per_fold
+    assert again.final == models.final
     np.testing.assert_array_equal(again.raw, models.raw)
     other = train_walk_forward(ts, folds, SETTINGS, seed=12)
-    assert other.final_texts != models.final_texts
+    assert other.final != models.final
 
 
 def test_one_and_two_threads_grow_the_same_trees() -> None:
@@ -85,15 +87,15 @@ def test_one_and_two_threads_grow_the_same_trees() -> None:
     assert texts[0] == texts[1]
 
 
-def test_predictions_cover_the_test_rows_alone_and_the_texts_reproduce_them(
+def test_predictions_cover_the_test_rows_alone_and_the_models_reproduce_them(
     fitted: tuple[TrainingSet, list[Fold], WalkForwardModels],
 ) -> None:
     ts, folds, models = fitted
     tested = np.concatenate([fold.test for fold in folds])
     assert np.isfinite(models.raw[tested]).all()
     assert np.isnan(np.delete(models.raw, tested, axis=0)).all()
-    for fold, texts in zip(folds, models.fold_texts, strict=True):
-        np.testing.assert_array_equal(predict(texts, ts.features[fold.test]), models.raw[fold.test])
+    for fold, pair in zip(folds, models.per_fold, strict=True):
+        np.testing.assert_array_equal(predict(pair, ts.features[fold.test]), models.raw[fold.test])
 
 
 def test_what_comes_after_a_fold_begins_leaves_its_models_untouched(
@@ -106,8 +108,8 @@ def test_what_comes_after_a_fold_begins_leaves_its_models_untouched(
     features[future] = rng.normal(100, 50, features[future].shape)
     net[future] = -net[future]
     changed = train_walk_forward(replace(ts, features=features, net_bps=net), folds, SETTINGS, seed=11)
-    assert changed.fold_texts[:2] == models.fold_texts[:2]
-    assert changed.fold_texts[2] != models.fold_texts[2]
+    assert changed.per_fold[:2] == models.per_fold[:2]
+    assert changed.per_fold[2] != models.per_fold[2]
 
 
 def test_a_planted_edge_is_found_and_named(

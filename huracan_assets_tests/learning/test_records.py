@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 
 from huracan_assets.learning.calibration import IsotonicMap
+from huracan_assets.learning.linear_model import LinearModel
 from huracan_assets.learning.records import Calibrator, FoldRecord, LightGBMModel, out_of_fold_frame, utc
+from huracan_assets.learning.side_model import SideModel
 from huracan_assets.resources.lake import canonical_json
 from huracan_assets_tests.learning.test_classroom import small
 
+SIDE = SideModel(
+    booster="tree\n",
+    linear=LinearModel(centre=(0.1 + 0.2,), scale=(1.0,), coefficient=(1e-300,), intercept=-0.5, share=(1.0,)),
+)
 MAP = IsotonicMap((0.1, 1 / 3), (0.4, 0.7000000000000001))
 
 
@@ -32,8 +38,8 @@ def test_models_and_calibrators_read_back_from_json_are_the_same() -> None:
     room = small(5)
     records = tuple(FoldRecord.of(fold, room.ts.label_end) for fold in room.folds)
     model = LightGBMModel(
-        names=("x",), recipe_sha256="r", folds=records, fold_texts=(("a", "b"),) * 3,
-        final_texts=("c", "d\n"), gain=(("x", 0.1 + 0.2),), out_of_fold_sha256="o",
+        names=("x",), recipe_sha256="r", folds=records, per_fold=((SIDE, SIDE),) * 3,
+        final=(SIDE, SIDE), importance=(("x", 0.1 + 0.2),), out_of_fold_sha256="o",
     )  # fmt: skip
     calibrator = Calibrator(
         per_fold=(None, (MAP, MAP)), final=(MAP, MAP), fitted_until=(None, datetime(2026, 1, 1, tzinfo=UTC))

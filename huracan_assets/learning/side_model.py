@@ -1,0 +1,34 @@
+"""What one side's trade is judged by: trees and a line, asked together."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from huracan_assets.learning.linear_model import LinearModel
+
+Floats = NDArray[np.float64]
+
+
+class SideModel(BaseModel):
+    """The mean of a booster's and a linear model's probability (Bates & Granger 1969: errors that differ cancel)."""
+
+    model_config = ConfigDict(frozen=True)
+    booster: str  # LightGBM's text
+    linear: LinearModel
+
+    def predict(self, features: NDArray[np.float32]) -> Floats:
+        """Raw probabilities (m,) for features (m, f) in the training set's column order."""
+        from lightgbm import Booster
+
+        trees = np.asarray(Booster(model_str=self.booster).predict(features, num_threads=1), np.float64)
+        return (trees + self.linear.predict(features)) / 2.0
+
+
+SidePair = tuple[SideModel, SideModel]  # long, short
+
+
+def predict(pair: SidePair, features: NDArray[np.float32]) -> Floats:
+    """Raw probabilities of long and short (m, 2)."""
+    return np.column_stack([side.predict(features) for side in pair])
