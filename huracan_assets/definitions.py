@@ -17,6 +17,7 @@ from huracan_assets.gates import assets as gates  # noqa: E402
 from huracan_assets.guards import assets as guards  # noqa: E402
 from huracan_assets.learning import assets as learning  # noqa: E402
 from huracan_assets.market import assets as market  # noqa: E402
+from huracan_assets.market import checks as market_checks  # noqa: E402
 from huracan_assets.memory import assets as memory  # noqa: E402
 from huracan_assets.regimes import assets as regimes  # noqa: E402
 from huracan_assets.registry import assets as registry  # noqa: E402
@@ -42,11 +43,11 @@ ROOMS = (
 )
 
 defs = dg.Definitions(
-    assets=[*dg.load_assets_from_modules(ROOMS), jobs.daily_metrics],
-    asset_checks=dg.load_asset_checks_from_modules(ROOMS),
-    jobs=[jobs.market, jobs.brains, jobs.close],
-    schedules=[schedules.nightly],
-    sensors=[sensors.market_ended, sensors.brains_ended],
+    assets=[*dg.load_assets_from_modules(ROOMS), jobs.universe, jobs.daily_metrics],
+    asset_checks=dg.load_asset_checks_from_modules([*ROOMS, market_checks]),
+    jobs=[jobs.market, jobs.universe_job, jobs.brains, jobs.close, jobs.record_order_books],
+    schedules=[schedules.nightly, schedules.order_book_snapshots],
+    sensors=[sensors.market_ended, sensors.universe_ended, sensors.brains_ended],
     resources={"io_manager": LakeIOManager()},
     # A step in its own process costs seconds to start; runs are the unit of parallelism.
     executor=dg.in_process_executor,

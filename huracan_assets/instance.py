@@ -55,6 +55,7 @@ class Night:
 
     day: date
     market: str
+    universe: str
     brains: Mapping[str, int]
     close: str
 
@@ -164,9 +165,14 @@ def _night(instance: dg.DagsterInstance, night: str, market: dg.DagsterRun) -> N
     brains: dict[str, int] = {}
     for run in instance.get_runs(dg.RunsFilter(job_name="brains", tags={NIGHT: night})):
         brains[run.status.value] = brains.get(run.status.value, 0) + 1
-    closes = instance.get_runs(dg.RunsFilter(job_name="close", tags={NIGHT: night}), limit=1)
-    closed = closes[0].status.value if closes else "not yet"
-    return Night(date.fromisoformat(night), market.status.value, brains, closed)
+    universe, close = (_newest(instance, job, night) for job in ("universe", "close"))
+    return Night(date.fromisoformat(night), market.status.value, universe, brains, close)
+
+
+def _newest(instance: dg.DagsterInstance, job: str, night: str) -> str:
+    """The status of the newest run of a night's job."""
+    runs = instance.get_runs(dg.RunsFilter(job_name=job, tags={NIGHT: night}), limit=1)
+    return runs[0].status.value if runs else "not yet"
 
 
 @contextmanager

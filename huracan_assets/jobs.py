@@ -1,17 +1,26 @@
-"""A night in three acts: the market for all symbols, a Brain for each, the close.
+"""A night: the market for all candidates, the universe picked from them, a Brain for each picked one, the close.
 
-The acts are runs of their own, tied together by the tag `huracan/night`; `schedules.py` starts the first and
+They are runs of their own, tied together by the tag `huracan/night`; `schedules.py` starts the first and
 `sensors.py` the others. Concept: https://docs.dagster.io/guides/build/jobs
 """
 
 from datetime import date
+from functools import partial
 from typing import Any
 
 import dagster as dg
+import numpy as np
+import polars as pl
 
+from huracan_assets.days import days_between, days_until, utc_now
+from huracan_assets.errors import MarketError
 from huracan_assets.health.night_report import NightReport, SymbolRun, night_report
-from huracan_assets.market.assets import candles, funding_rates
+from huracan_assets.market.assets import first_days, heal_history, market_source
+from huracan_assets.market.book_recorder import record_order_book
+from huracan_assets.market.contract import empty_candles
+from huracan_assets.market.universe import ALL, Universe, choose, read_universe
 from huracan_assets.observability.tables import markdown_table
+from huracan_assets.observability.universe_plot import volume_bars
 from huracan_assets.partitions import days, partition_key
 from huracan_assets.resources.lake import Lake, content_hash
 from huracan_assets.resources.materialize import OWNERS
@@ -22,12 +31,12 @@ SYMBOL = "huracan/symbol"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 CLOSED = ("handoff_bundle", "gate_verdict", "walk_forward_report")
 
-market_selection = dg.AssetSelection.assets(candles, funding_rates)
+market_selection = dg.AssetSelection.groups("market")
 
 market = dg.define_asset_job(
     "market",
     market_selection,
-    description="Act 1: candles and funding of a day, all symbols in one run.",
+    description="Act 1: the market room of a day, all candidates in one run.",
 )
 brains = dg.define_asset_job(
     "brains",
@@ -35,6 +44,14 @@ brains = dg.define_asset_job(
     description="Act 2: features to hand-off of one symbol-day.",
 )
 
+universe = dg.AssetSpec(
+    "universe",
+    description="Which candidates of a day get a Brain, with the figures that decided. Recorded by the job `universe`.",
+    group_name="market",
+    owners=OWNERS,
+    kinds={"python", "json"},
+    partitions_def=days,
+)
 daily_metrics = dg.AssetSpec(
     "daily_metrics",
     description="The close of a night: what became of each symbol, and why. Recorded by the job `close`.",
@@ -46,7 +63,7 @@ daily_metrics = dg.AssetSpec(
 
 
 def market_request(day: date) -> dg.RunRequest:
-    """Act 1 of a night: one run for all symbols that are listed on `day`.
+    """Act 1 of a night: one run for all candidates that are listed on `day`.
 
     The range tags make it one run; a schedule built from the partitioned job would start one run a symbol.
     """
@@ -62,6 +79,11 @@ def market_request(day: date) -> dg.RunRequest:
     )
 
 
+def universe_request(day: date) -> dg.RunRequest:
+    """What lies between act 1 and act 2."""
+    return dg.RunRequest(run_key=f"universe {day}", job_name="universe", tags={NIGHT: day.isoformat()})
+
+
 def brain_request(day: date, symbol: str) -> dg.RunRequest:
     """Act 2 for one symbol."""
     return dg.RunRequest(
@@ -72,28 +94,78 @@ def brain_request(day: date, symbol: str) -> dg.RunRequest:
     )
 
 
-def close_request(day: date) -> dg.RunRequest:
-    """Act 3."""
-    return dg.RunRequest(run_key=f"close {day}", job_name="close", tags={NIGHT: day.isoformat()})
+def close_request(day: date, *, picked: bool = True) -> dg.RunRequest:
+    """Act 3; a night whose universe could not be picked has a close of its own, which leaves the true one to come."""
+    run_key = f"close {day}" if picked else f"close {day} without a universe"
+    return dg.RunRequest(run_key=run_key, job_name="close", tags={NIGHT: day.isoformat()})
 
 
-@dg.op(out=dg.Out(dg.Nothing), config_schema={"day": dg.Field(str, is_required=False)})
-def close_night(context: dg.OpExecutionContext) -> None:
-    """Gather the night and record it; a night with a symbol that failed or never ran ends red, and names it."""
+DAY_CONFIG = {"day": dg.Field(str, is_required=False)}
+
+
+def _night(context: dg.OpExecutionContext) -> date:
+    """The day of the config, else of the run's tag."""
     named = context.op_config.get("day") or context.run.tags.get(NIGHT)
     if named is None:
-        raise dg.Failure(f"close which night? Set the config's day, or the run's tag {NIGHT}", allow_retries=False)
-    day = date.fromisoformat(named)
-    symbols = settings().market.listed(day)
-    runs = symbol_runs(context.instance, day)
+        said = f"{context.job_name} of which night? Set the config's day, or the run's tag {NIGHT}"
+        raise dg.Failure(said, allow_retries=False)
+    return date.fromisoformat(named)
+
+
+@dg.op(out=dg.Out(dg.Nothing), config_schema=DAY_CONFIG)
+def pick_universe(context: dg.OpExecutionContext) -> None:
+    """Heal the candidates' candles, judge them, record whom the night follows; red where nobody is eligible.
+
+    A candidate that could not be fetched is judged by the candles that are there.
+    """
+    day = _night(context)
+    lake, market = Lake.open(), settings().market
+    begins, unknown = first_days(market.listed(day))
+    failed = heal_history(context, begins, days_until(day, market.universe.days))
+    for symbol, error in (*unknown.items(), *failed.items()):
+        context.log.warning(f"{symbol}: {error}")
+    found = choose(day, begins, partial(_history, lake), market.universe, settings().min_age_days, unknown)
+    lake.write_document("universe", ALL, day, found)
+    context.log_event(
+        dg.AssetMaterialization("universe", partition=day.isoformat(), metadata=_universe_metadata(found))
+    )
+    if not found.picked:
+        reasons = "\n".join(f"{symbol}: {reason}" for symbol, reason in found.left_out.items())
+        raise dg.Failure(f"no candidate is eligible on {day}:\n{reasons}", allow_retries=False)
+
+
+def _history(lake: Lake, symbol: str, first: date, last: date) -> pl.DataFrame:
+    """The candles of the days that the lake has, each held against its content hash."""
+    wanted = days_between(first, last)
+    absent = set(lake.missing("candles", symbol, wanted))
+    frames = [lake.read_frame("candles", symbol, day) for day in wanted if day not in absent]
+    return pl.concat(frames) if frames else empty_candles()
+
+
+@dg.job(name="universe", description="Between act 1 and 2: picks the symbols of the night; red if none is eligible.")
+def universe_job() -> None:
+    """The universe of a day."""
+    pick_universe()
+
+
+@dg.op(out=dg.Out(dg.Nothing), config_schema=DAY_CONFIG)
+def close_night(context: dg.OpExecutionContext) -> None:
+    """Gather the night and record it; a night with a symbol that failed or never ran ends red, and names it."""
+    day = _night(context)
     lake = Lake.open()
+    universe = read_universe(lake, day)
+    if universe is None or not universe.picked:
+        said = f"nobody was picked for the night of {day}: read the run of the job `universe`, and execute it again"
+        raise dg.Failure(said, allow_retries=False)
+    symbols = universe.picked
+    runs = symbol_runs(context.instance, day)
     documents = {
         symbol: {name: lake.read_document(name, symbol, day) for name in CLOSED}
         for symbol, run in runs.items()
         if run.succeeded
     }
     report = night_report(day, symbols, runs, documents)
-    lake.write_document("daily_metrics", "all", day, report)
+    lake.write_document("daily_metrics", ALL, day, report)
     context.log_event(dg.AssetMaterialization("daily_metrics", partition=day.isoformat(), metadata=_metadata(report)))
     if report.unfinished:
         raise dg.Failure(
@@ -108,6 +180,26 @@ def close_night(context: dg.OpExecutionContext) -> None:
 def close() -> None:
     """The close of a night."""
     close_night()
+
+
+@dg.op(out=dg.Out(dg.Nothing))
+def record_books(context: dg.OpExecutionContext) -> None:
+    """Write down the order book of each listed candidate; red, by name, where some could not be had."""
+    today, lake, failed = utc_now().date(), Lake.open(), list[str]()
+    for symbol in settings().market.listed(today):
+        try:
+            books = record_order_book(market_source(), lake, symbol, today)
+            context.log.info(f"{symbol}: {books} order books of {today}")
+        except MarketError as error:
+            failed.append(f"{symbol}: {error}")
+    if failed:
+        raise dg.Failure("\n".join(failed), allow_retries=False)
+
+
+@dg.job(description="The order books of this moment, into the lake; `order_books` of the day gathers them.")
+def record_order_books() -> None:
+    """Order books of the present."""
+    record_books()
 
 
 def symbol_runs(instance: dg.DagsterInstance, day: date) -> dict[str, SymbolRun]:
@@ -144,3 +236,20 @@ def _metadata(report: NightReport) -> dict[str, Any]:
         "content_sha256": content_hash(report),
         "symbols": dg.MetadataValue.md(markdown_table([line.model_dump() for line in report.symbols])),
     }
+
+
+def _universe_metadata(found: Universe) -> dict[str, Any]:
+    rows = [candidate.model_dump() for candidate in found.candidates]
+    return {
+        "picked": len(found.picked),
+        "candidates": len(found.candidates),
+        "content_sha256": content_hash(found),
+        "symbols": dg.MetadataValue.md(markdown_table(rows)),
+        "volume": dg.MetadataValue.md(_plot(found)),
+    }
+
+
+def _plot(found: Universe) -> str:
+    volume = np.array([one.quote_volume or np.nan for one in found.candidates], dtype=np.float64)
+    names, picked = zip(*((one.symbol, one.picked) for one in found.candidates), strict=True)
+    return volume_bars(names, volume, picked)

@@ -45,8 +45,17 @@ class ExchangeSettings(Section):
     id: str
     base_url: str | None
     proxy: str | None
+    rate_limit: bool = Field(description="keep to the exchange's published limit; false only for a mirror of one's own")
+    concurrency: int = Field(ge=1, description="requests under way at once")
     timeout_s: float = Field(gt=0)
-    max_attempts: int = Field(ge=1)
+    max_attempts: int = Field(ge=1, description="of one request, before its days are given up")
+    backoff_first_s: float = Field(gt=0, description="the longest wait after a first failure; doubles with each")
+    backoff_most_s: float = Field(gt=0)
+    longest_wait_s: float = Field(ge=0, description="a ban that lasts longer is told, not sat out")
+    close_grace_s: float = Field(ge=0, description="a bar counts as closed so long after its end")
+    confirmations: int = Field(ge=0, description="how often an hour that contradicts itself is asked for again")
+    perpetuals: bool = Field(description="ask the futures endpoints for funding and open interest")
+    trades: bool = Field(description="fetch every trade; a busy symbol-day has millions")
 
 
 class SyntheticSettings(Section):
@@ -56,6 +65,16 @@ class SyntheticSettings(Section):
     edge: float = Field(ge=0)
 
 
+class UniverseSettings(Section):
+    """Which candidates of a day get a Brain."""
+
+    size: int = Field(ge=1, description="so many at most")
+    days: int = Field(ge=1, description="the days, ending with the night's, by which candidates are judged")
+    warm_up_days: int = Field(ge=0, description="history a coin needs before the look-back: its features' warm-up")
+    min_completeness: float = Field(ge=0, le=1, description="share of the minutes that have a candle")
+    max_spread_bps: float = Field(gt=0)
+
+
 class MarketSettings(Section):
     """Where candles come from, and of what."""
 
@@ -63,8 +82,14 @@ class MarketSettings(Section):
     archive: Path | None
     first_day: date
     benchmark: str
-    max_missing_minutes: int = Field(ge=0, le=1440, description="a day with more is quarantined")
-    symbols: tuple[Listing, ...] = Field(min_length=1)
+    max_unknown_minutes: int = Field(ge=0, le=1440, description="a day with more is quarantined")
+    witnesses: tuple[str, ...] = Field(description="symbols whose silence beside another's is an outage of the venue")
+    revision_days: int = Field(ge=1, description="days before a night that are fetched again and compared")
+    symbols: tuple[Listing, ...] = Field(min_length=1, description="the candidates of the universe")
+    universe: UniverseSettings
+    collect: tuple[Literal["funding_rates", "open_interest", "order_books", "trades"], ...] = Field(
+        description="what is asked for beside candles, where the source has it"
+    )
     exchange: ExchangeSettings
     synthetic: SyntheticSettings
 
@@ -96,16 +121,26 @@ class MarketSettings(Section):
         """The symbols that were not yet delisted on `day`."""
         return tuple(listing.symbol for listing in self.symbols if listing.is_listed(day))
 
+    def witnesses_of(self, symbol: str, day: date) -> tuple[str, ...]:
+        """The witnesses that are listed on `day` and are not the symbol itself."""
+        return tuple(name for name in self.witnesses if name != symbol and name in self.listed(day))
+
 
 class GuardSettings(Section):
     """When data is not to be trusted."""
 
+    break_minutes: int = Field(ge=1, description="no decision so long after too long an unknown stretch")
+    max_unknown_stretch_minutes: int = Field(ge=0, description="a longer one is a break")
     max_stale_minutes: int = Field(ge=1, description="identical traded bars in a row before a feed counts as stuck")
     max_return_sigmas: float = Field(gt=0, description="a one-minute return beyond this many robust sigmas is a spike")
     max_seam_bps: float = Field(gt=0, description="a bar that opens farther from the close before is a splice")
+    max_minute_return: float = Field(gt=0, description="a larger |log return| of a minute needs a second witness")
+    max_zero_volume_share: float = Field(gt=0, lt=1, description="of a day's minutes; above it fills meet nobody")
+    dead_market_share: float = Field(gt=0, le=1, description="of minutes without a trade; above it no market's day")
+    max_amount_difference: float = Field(gt=0, lt=1, description="between two views of a volume; a larger one is grave")
     drift_current_days: int = Field(ge=1, description="the newest days, compared with the days before them")
     drift_bins: int = Field(ge=2)
-    drift_bootstrap_draws: int = Field(ge=100)
+    drift_alarm_quantile: float = Field(gt=0.5, lt=1, description="share of driftless features without an alarm")
     leakage_correlation_max: float = Field(gt=0, lt=1, description="|rank IC| of one feature above which it is a proxy")
 
 
@@ -145,7 +180,8 @@ class LightGBMSettings(Section):
     lambda_l2: float = Field(ge=0)
     max_bin: int = Field(ge=3)
     recency_half_life_days: float = Field(gt=0)
-    evidence_prior: float = Field(ge=0, description="squared t at which half of a feature's split gain counts")
+    evidence_prior: float = Field(ge=0, description="squared t at which half of a feature's evidence counts")
+    linear_penalty: float = Field(gt=0, description="ridge of the linear model, in independent labels")
 
 
 class PPOSettings(Section):
@@ -186,6 +222,7 @@ class DecisionSettings(Section):
     position_gbp: float = Field(gt=0)
     min_confidence: float = Field(ge=0, le=1, description="calibrated probability that the trade pays")
     min_edge_to_cost: float = Field(ge=0, description="expected gross edge over all-in cost")
+    edge_errors: float = Field(ge=0, description="standard errors by which the cost gate believes the edge less")
     min_agreement: float = Field(ge=0, le=1)
     max_spread_bps: float = Field(gt=0)
     max_daily_volatility: float = Field(gt=0, description="realised, as a fraction of price")
@@ -245,6 +282,11 @@ class Settings(BaseSettings):
     decision: DecisionSettings
     validation: ValidationSettings
     gates: GateSettings
+
+    @property
+    def min_age_days(self) -> int:
+        """Days since its first candle that a coin needs for a Brain's window and the warm-up before it."""
+        return self.look_back_days + self.market.universe.warm_up_days
 
     @classmethod
     def settings_customise_sources(

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from huracan_assets import cli
 from huracan_assets.gates.verdict import GATES, GateVerdict, Line
+from huracan_assets.market.universe import Figures, pick
 from huracan_assets.registry.bundle import write_bundle
 from huracan_assets.registry.signing import public_pem
 from huracan_assets.resources.lake import Lake
@@ -67,6 +68,7 @@ def judged(home: Path, lines: list[Line]) -> None:
         (("verdict", "2025-06-30", "BTC-USDT"), "materialise gate_verdict of 2025-06-30|BTC-USDT first"),
         (("night", "2025-06-30"), "`huracan up`"),
         (("night", "2999-01-01"), "not closed"),
+        (("universe", "2025-06-30"), "is not picked yet"),
         (("bundle", "verify", "nowhere"), "handoff_ed25519.pub does not exist"),
     ],
 )
@@ -93,6 +95,22 @@ def test_the_verdict_has_each_line_with_its_bound_and_result(home: Path) -> None
     assert "figure of 2 risk: 0.25, must be below 0.15 (as measured)" in result.stdout
     assert "nothing traded" not in result.stdout
     assert f"look-back  {settings().look_back_days} days, 2025-02-01 to 2025-06-30" in result.stdout
+
+
+def test_the_universe_is_shown_with_its_figures_and_with_why_not_the_others(home: Path) -> None:
+    figures = [
+        Figures("BTC-USDT", 500, 30, 1.0, 2e9, 0.1),
+        Figures("ETH-USDT", 500, 30, 0.999, 1e9, 0.2),
+        Figures("NEW-USDT", 12, 12, 0.4, 5e9, 9.0),
+    ]
+    universe = pick(DAY, figures, settings().market.universe, settings().min_age_days, {})
+    Lake.open().write_document("universe", "all", DAY, universe)
+    result = call("universe", str(DAY))
+    assert result.exit_code == 0, result.output
+    rows = [row.split() for row in result.stdout.splitlines() if "-USDT" in row]
+    assert [row[:2] for row in rows[:2]] == [["1", "BTC-USDT"], ["2", "ETH-USDT"]]
+    assert "2 of 3 candidates, by the 30 days to 2025-06-30" in result.stdout
+    assert f"12 days old, a Brain needs {settings().min_age_days}" in " ".join(result.stdout.split())
 
 
 def test_an_approval_says_that_it_is_provisional_and_where_the_bundle_is(home: Path) -> None:
@@ -203,7 +221,7 @@ def test_help_is_there_at_once() -> None:
     result = subprocess.run([str(HURACAN), "--help"], capture_output=True, text=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
-    commands = ("demo", "run", "night", "verdict", "status", "up", "down", "env", "config", "bundle")
+    commands = ("demo", "run", "night", "universe", "verdict", "status", "up", "down", "env", "config", "bundle")
     assert all(f" {name} " in result.stdout for name in commands)
 
 

@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import pytest
 
+from huracan_assets import schedules
 from huracan_assets.jobs import NIGHT, market_request
 from huracan_assets.partitions import symbol_days
-from huracan_assets.schedules import nightly
+from huracan_assets.schedules import nightly, order_book_snapshots
 from huracan_assets.settings import settings
 
 DAY = date(2026, 1, 1)
@@ -44,4 +45,17 @@ def test_a_retired_symbol_is_fetched_until_the_day_it_was_delisted(day: date, is
         dg.PartitionKeyRange(tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"])
     )
     assert (f"{day}|MATIC-USDT" in keys) == is_there
-    assert len(keys) == (21 if is_there else 20)
+    assert len(keys) == (32 if is_there else 31)
+
+
+def test_books_of_the_present_are_recorded_only_from_an_exchange_and_only_where_somebody_starts_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert order_book_snapshots.default_status == dg.DefaultScheduleStatus.STOPPED
+    with dg.build_schedule_context() as context:
+        data = order_book_snapshots.evaluate_tick(context)
+        assert data.run_requests == []
+        assert "synthetic" in (data.skip_message or "")
+        live = settings().model_copy(update={"market": settings().market.model_copy(update={"source": "ccxt"})})
+        monkeypatch.setattr(schedules, "settings", lambda: live)
+        assert len(order_book_snapshots.evaluate_tick(context).run_requests or []) == 1

@@ -200,3 +200,11 @@ def test_the_home_is_the_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("HURACAN_HOME")
     monkeypatch.chdir(tmp_path)
     assert home() == tmp_path / ".huracan"
+
+
+def test_witnesses_of_a_symbol_are_the_others_that_are_listed_that_day() -> None:
+    symbols = ["BTC-USDT", "ETH-USDT", {"symbol": "OLD-USDT", "delisted": "2024-09-10"}]
+    witnesses = ["OLD-USDT", "BTC-USDT", "XRP-USDT"]
+    market = read_settings("local", {"market": {"symbols": symbols, "witnesses": witnesses}}).market
+    assert market.witnesses_of("ETH-USDT", date(2024, 9, 9)) == ("OLD-USDT", "BTC-USDT")
+    assert market.witnesses_of("BTC-USDT", date(2024, 9, 10)) == ()

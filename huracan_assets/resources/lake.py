@@ -11,6 +11,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
@@ -27,6 +28,7 @@ from huracan_assets.settings import home
 
 Document = Mapping[str, Any] | BaseModel
 HASH_KEY = "huracan.sha256"
+WRITERS = 8  # threads: most of them wait for the disk, whose journal takes their files together
 # A flipped bit can make polars panic, and its panic is no Exception.
 DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
@@ -51,9 +53,11 @@ def content_hash(value: pl.DataFrame | Document | bytes) -> str:
 
 
 def _value_bytes(series: pl.Series) -> bytes:
+    physical = series if series.dtype.is_numeric() else series.to_physical()
+    if not series.null_count():
+        return physical.to_numpy().tobytes() if physical.dtype.is_numeric() else orjson.dumps(physical.to_list())
     # What lies in the memory of a null is chance: nulls are hashed as a mask, their values as zero.
-    nulls = series.is_null().to_numpy().tobytes() if series.null_count() else b""
-    physical = series.to_physical()
+    nulls = series.is_null().to_numpy().tobytes()
     if physical.dtype.is_numeric():
         return nulls + physical.fill_null(0).to_numpy().tobytes()
     return nulls + orjson.dumps(physical.to_list())
@@ -93,11 +97,29 @@ class Lake:
         self, asset: str, symbol: str, day: date, frame: pl.DataFrame, tags: Mapping[str, str] | None = None
     ) -> str:
         """Write a frame and return its content hash; `tags` stand in the file's metadata beside it."""
-        digest = content_hash(frame)
-        buffer = BytesIO()
-        frame.write_parquet(buffer, compression="zstd", metadata={HASH_KEY: digest, **(tags or {})})
-        self._write(self.path(asset, symbol, day), buffer.getvalue())
+        digest, data = _encoded(frame, tags)
+        self._write(self.path(asset, symbol, day), data)
         return digest
+
+    def write_frames(
+        self, asset: str, symbol: str, frames: Mapping[date, pl.DataFrame], tags: Mapping[str, str] | None = None
+    ) -> dict[date, str]:
+        """Write days of a symbol and return their content hashes; each file is published whole or not at all.
+
+        Quicker than one by one: encoding and the waits for the disk overlap, and the folder is synchronised once, at
+        the end. Where one fails, others may stand.
+        """
+
+        def write(day: date) -> str:
+            digest, data = _encoded(frames[day], tags)
+            self._publish(self.path(asset, symbol, day), data)
+            return digest
+
+        with ThreadPoolExecutor(WRITERS) as pool:
+            digests = dict(zip(frames, pool.map(write, frames), strict=True))
+        if frames and not self._is_remote():
+            _synchronise(Path(str(self.base / asset / symbol)))
+        return digests
 
     def read_frame(self, asset: str, symbol: str, day: date) -> pl.DataFrame:
         """The frame of a symbol-day.
@@ -215,15 +237,46 @@ class Lake:
         asset, symbol = path.parts[-3:-1]
         return StorageError(f"{path} does not exist: materialise {asset} of {path.stem}|{symbol} first")
 
-    def _write(self, path: UPath, data: bytes) -> None:
-        if path.protocol not in ("", "file"):
+    def _is_remote(self) -> bool:
+        return self.base.protocol not in ("", "file")
+
+    def _publish(self, path: UPath, data: bytes) -> None:
+        if self._is_remote():
             path.write_bytes(data)  # object stores publish an object whole or not at all
-            return
-        atomic_write(Path(str(path)), data)
+        else:
+            _publish(Path(str(path)), data)
+
+    def _write(self, path: UPath, data: bytes) -> None:
+        self._publish(path, data)
+        if not self._is_remote():
+            _synchronise(Path(str(path.parent)))
+
+
+def _encoded(frame: pl.DataFrame, tags: Mapping[str, str] | None) -> tuple[str, bytes]:
+    """A frame's content hash, and its file's bytes."""
+    digest = content_hash(frame)
+    buffer = BytesIO()
+    frame.write_parquet(buffer, compression="zstd", metadata={HASH_KEY: digest, **(tags or {})})
+    return digest, buffer.getvalue()
 
 
 def atomic_write(path: Path, data: bytes) -> None:
     """Publish `data` at `path` whole or not at all: temporary name, fsync, rename, fsync of the folder."""
+    _publish(path, data)
+    _synchronise(path.parent)
+
+
+def _synchronise(folder: Path) -> None:
+    """After this a power cut takes no name of the folder back."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _publish(path: Path, data: bytes) -> None:
+    """A file under its name, whole and synchronised; its folder is not, yet."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -232,10 +285,6 @@ def atomic_write(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        raise

@@ -1,7 +1,7 @@
 """The small profile of the end-to-end tests: a whole night, every asset and every code path of it, in 20 CPU seconds.
 
 What is smaller than in `deploy/config/base.yaml`: 24 days in place of 150, three folds in place of eight, a tenth of
-the boosting rounds, a hundredth of PPO's steps, the fewest bootstrap draws that the settings allow. Nothing is turned
+the boosting rounds, a hundredth of PPO's steps, the fewest bootstrap paths that the settings allow. Nothing is turned
 off. The figures of such a night mean nothing; that its artifacts are made, equal, whole and refused does.
 """
 
@@ -20,7 +20,6 @@ SMALL = {
     "HURACAN_LEARNING__PPO__FOLD_STEPS": "256",
     "HURACAN_LEARNING__PPO__MINIBATCH": "128",
     "HURACAN_LEARNING__PPO__HIDDEN": "16",
-    "HURACAN_GUARDS__DRIFT_BOOTSTRAP_DRAWS": "100",
     "HURACAN_VALIDATION__BOOTSTRAP_PATHS": "100",
     "HURACAN_VALIDATION__BOOTSTRAP_BLOCK_DAYS": "2",
     "HURACAN_VALIDATION__STRESS_DAYS": "3",

@@ -77,7 +77,7 @@ def test_dagster_writes_events_to_postgres_with_psycopg_3_installed(night: Night
 
 
 def test_a_bad_row_in_the_lake_fails_the_check_and_stops_the_features(night: Night) -> None:
-    from huracan_assets.market.assets import candles_contract
+    from huracan_assets.market.checks import candles_contract
 
     good = night.engine.frame("candles", night.symbol, night.day)
     at = pl.int_range(pl.len()) == 99

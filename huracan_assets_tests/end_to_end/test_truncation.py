@@ -47,10 +47,12 @@ def write_archive(folder: Path, garbage_from: date | None) -> Path:
 def _garbage(candles: pl.DataFrame, begin: date) -> pl.DataFrame:
     late = candles.filter(pl.col("ts") >= midnight(begin))
     rng = np.random.default_rng(11)
-    close = 100.0 * late["close"].to_numpy() * np.exp(rng.normal(0.0, 0.02, late.height))
+    # As wild as the candle contract lets a bar be that nothing confirms.
+    close = 100.0 * late["close"].to_numpy() * np.exp(rng.normal(0.0, 0.005, late.height))
     return late.with_columns(
         open=pl.Series(close), high=pl.Series(close * 1.05), low=pl.Series(close * 0.95), close=pl.Series(close),
-        volume=pl.col("volume") * 50.0, taker_buy_volume=pl.col("volume") * 50.0, quote_volume=pl.lit(1.0),
+        volume=pl.col("volume") * 50.0, taker_buy_volume=pl.col("volume") * 50.0,
+        quote_volume=pl.col("volume") * 50.0 * close,
     )  # fmt: skip
 
 

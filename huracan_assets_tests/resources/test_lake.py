@@ -228,3 +228,51 @@ def test_the_home_and_the_lake_variable_say_where(tmp_path: Path, monkeypatch: p
     far.write_frame("features", SYMBOL, DAY, frame())
     assert far.read_frame("features", SYMBOL, DAY).equals(frame())
     assert far.missing("features", SYMBOL, [DAY]) == []
+
+
+def test_days_written_together_are_the_days_written_one_by_one(lake: Lake) -> None:
+    days = {DAY + timedelta(ahead): frame(10 + ahead) for ahead in range(20)}
+    digests = lake.write_frames("together", SYMBOL, days, {"made.by": "test"})
+    for day, one in days.items():
+        assert digests[day] == lake.write_frame("alone", SYMBOL, day, one, {"made.by": "test"})
+        together, alone = (Path(str(lake.path(asset, SYMBOL, day))) for asset in ("together", "alone"))
+        assert together.read_bytes() == alone.read_bytes()
+    assert sum(1 for _ in Path(str(lake.base)).glob("together/*/*")) == len(days)
+    assert lake.write_frames("together", SYMBOL, {}) == {}
+    far = Lake.at("memory://together")
+    assert far.write_frames("candles", SYMBOL, days) == digests
+    assert far.read_frame("candles", SYMBOL, DAY).equals(days[DAY])
+
+
+def test_of_days_written_together_one_that_fails_is_told_and_leaves_nothing_half_written(lake: Lake) -> None:
+    days = {DAY + timedelta(ahead): frame(5) for ahead in range(6)}
+    broken = Path(str(lake.path("features", SYMBOL, DAY + timedelta(3))))
+    broken.mkdir(parents=True)  # a folder in the place of a file
+    with pytest.raises(OSError, match="2026-06-04"):
+        lake.write_frames("features", SYMBOL, days)
+    assert {path.suffix for path in broken.parent.iterdir()} == {".parquet"}
+    for day in list(days)[:3]:
+        assert lake.read_frame("features", SYMBOL, day).equals(days[day])
+
+
+def test_every_file_is_synchronised_before_its_name_and_the_folder_after(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    sync, rename = os.fsync, Path.replace
+
+    def spied_sync(descriptor: int) -> None:
+        sync(descriptor)
+        order.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+    def spied_rename(self: Path, target: Path) -> Path:
+        assert str(self) in order
+        order.append(str(target))
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", spied_sync)
+    monkeypatch.setattr(Path, "replace", spied_rename)
+    days = {DAY + timedelta(ahead): frame(5) for ahead in range(10)}
+    lake.write_frames("features", SYMBOL, days)
+    assert order[-1] == str(lake.base / "features" / SYMBOL)
+    assert {str(lake.path("features", SYMBOL, day)) for day in days} <= set(order[:-1])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from huracan_assets.observability.plots import WIDTH_PX, permutation_histogram
+from huracan_assets.observability.canvas import WIDTH_PX
+from huracan_assets.observability.plots import permutation_histogram
 from huracan_assets.observability.sparkline import WIDTH_PX as SPARKLINE_PX
 from huracan_assets.observability.sparkline import sparkline
 from huracan_assets_tests.ui.browser import browser, why_no_browser

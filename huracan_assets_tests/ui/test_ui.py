@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from huracan_assets.observability.plots import WIDTH_PX
+from huracan_assets.observability.canvas import WIDTH_PX
 from huracan_assets.partitions import partition_key
 from huracan_assets_tests.end_to_end.engine import Ended, Engine
 from huracan_assets_tests.end_to_end.profile import NIGHT, SYMBOL
@@ -66,10 +66,10 @@ def test_the_verdicts_page_says_what_it_is_and_shows_its_plot(page: Page, url: s
 
 def test_the_schedule_and_the_sensors_stand_as_running(page: Page, url: str) -> None:
     page.goto(f"{url}/automation")
-    for name in ("nightly", "market_ended", "brains_ended"):
+    for name in ("nightly", "market_ended", "universe_ended", "brains_ended"):
         page.get_by_text(name, exact=True).first.wait_for()
     page.get_by_text("02:00 AM UTC").first.wait_for()
-    page.locator("input[type=checkbox]:checked").nth(2).wait_for(state="attached")
+    page.locator("input[type=checkbox]:checked").nth(3).wait_for(state="attached")
 
 
 def stands_for(text: str, name: str) -> bool:

@@ -70,7 +70,8 @@ def test_bars_at_hand_trade_as_bars_computed_from_the_candles(subject: Subject) 
 
 
 def test_an_attack_that_is_missed_is_unsound_and_named(subject: Subject) -> None:
-    blind = SETTINGS.guards.model_copy(update={"max_return_sigmas": 1e9, "max_seam_bps": 1e9})
+    unbounded = {"max_return_sigmas": 1e9, "max_seam_bps": 1e9, "max_minute_return": 1e9}
+    blind = SETTINGS.guards.model_copy(update=unbounded)
     careless = replace(subject, settings=SETTINGS.model_copy(update={"guards": blind}))
     from huracan_assets.validation.stress_report import RUNS
 

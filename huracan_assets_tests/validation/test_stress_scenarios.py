@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from huracan_assets.days import DAY, MINUTES_PER_DAY, days_between, midnight
 from huracan_assets.features.recipe import FEATURE_NAMES, RECIPE
-from huracan_assets.guards.data_quality import quality
+from huracan_assets.guards.check_result import DayQuality
+from huracan_assets.guards.data_quality import Evidence, quality
 from huracan_assets.market.contract import PRICES, validate_candles
 from huracan_assets.market.source import split_days
 from huracan_assets.settings import read_settings
@@ -148,9 +149,14 @@ def test_the_families_are_a_partition_of_the_models_features() -> None:
     assert all(family[name] == key for key, members in found.items() for name in members)
 
 
+def judged(frame: pl.DataFrame, day: date) -> DayQuality:
+    """The quality of a day under the bounds in force."""
+    return quality(Evidence(frame), [day], SETTINGS.guards, SETTINGS.market.max_unknown_minutes)[0]
+
+
 def attacked(frame: pl.DataFrame, attack: str) -> list[str]:
     day = frame["ts"][0].date()
-    report = quality(worlds.ATTACKS[attack](frame), day, SETTINGS.guards, SETTINGS.market.max_missing_minutes)
+    report = judged(worlds.ATTACKS[attack](frame), day)
     assert report.quarantined == bool(report.reasons)
     return report.reasons
 
@@ -160,8 +166,8 @@ def attacked(frame: pl.DataFrame, attack: str) -> list[str]:
 @given(seed=st.integers(0, 10_000), missing=st.sampled_from([0.0, 0.01, 0.08]))
 def test_every_attack_ends_in_quarantine_and_the_day_alone_does_not(attack: str, seed: int, missing: float) -> None:
     frame = candles(seed, FIRST, 1, missing)
-    clean = quality(frame, FIRST, SETTINGS.guards, SETTINGS.market.max_missing_minutes)
-    if frame.height >= MINUTES_PER_DAY - SETTINGS.market.max_missing_minutes:
+    clean = judged(frame, FIRST)
+    if frame.height >= MINUTES_PER_DAY - SETTINGS.market.max_unknown_minutes:
         assert not clean.quarantined, clean.reasons
     assert attacked(frame, attack)
 
