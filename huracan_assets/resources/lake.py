@@ -28,7 +28,7 @@ from huracan_assets.settings import home
 
 Document = Mapping[str, Any] | BaseModel
 HASH_KEY = "huracan.sha256"
-WRITERS = 8  # threads: most of them wait for the disk, whose journal takes their files together
+WRITERS = 4  # threads of `write_frames`: encoding leaves the interpreter to others, and so does a wait for the disk
 # A flipped bit can make polars panic, and its panic is no Exception.
 DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
@@ -53,11 +53,11 @@ def content_hash(value: pl.DataFrame | Document | bytes) -> str:
 
 
 def _value_bytes(series: pl.Series) -> bytes:
-    physical = series if series.dtype.is_numeric() else series.to_physical()
-    if not series.null_count():
-        return physical.to_numpy().tobytes() if physical.dtype.is_numeric() else orjson.dumps(physical.to_list())
+    if not series.null_count() and (series.dtype.is_numeric() or isinstance(series.dtype, pl.Datetime)):
+        return series.to_numpy().tobytes()  # as below, at a third of the time
+    physical = series.to_physical()
     # What lies in the memory of a null is chance: nulls are hashed as a mask, their values as zero.
-    nulls = series.is_null().to_numpy().tobytes()
+    nulls = series.is_null().to_numpy().tobytes() if series.null_count() else b""
     if physical.dtype.is_numeric():
         return nulls + physical.fill_null(0).to_numpy().tobytes()
     return nulls + orjson.dumps(physical.to_list())
@@ -161,10 +161,14 @@ class Lake:
 
     def frame_tag(self, asset: str, symbol: str, day: date, name: str) -> str | None:
         """A tag of a frame from its file's metadata alone; None where the file or the tag is not there."""
+        return (self.frame_tags(asset, symbol, day) or {}).get(name)
+
+    def frame_tags(self, asset: str, symbol: str, day: date) -> dict[str, str] | None:
+        """All tags of a frame from its file's metadata alone; None where the file is not there."""
         path = self.path(asset, symbol, day)
         try:
             with path.open("rb") as file:
-                return pl.read_parquet_metadata(file).get(name)
+                return pl.read_parquet_metadata(file)
         except FileNotFoundError:
             return None
         except DAMAGE as error:
@@ -207,6 +211,37 @@ class Lake:
             document: dict[str, Any] = orjson.loads(self._read(path))
         except orjson.JSONDecodeError as error:
             raise self._damaged(path) from error
+        return document
+
+    def keep_document(self, folder: str, name: str, document: Document) -> None:
+        """Keep a document for good at `<base>/<folder>/<name>.json`: written once, never replaced.
+
+        Raises:
+            StorageError: another document lies there.
+        """
+        path, data = self.base / folder / f"{name}.json", canonical_json(document)
+        if not path.exists():
+            self._write(path, data)
+        elif path.read_bytes() != data:
+            raise StorageError(f"{path} is not what was kept there: restore it, or remove it to have it written again")
+
+    def kept_documents(self, folder: str) -> dict[str, dict[str, Any]]:
+        """The documents kept in a folder by name, in the order of their names.
+
+        Raises:
+            StorageError: one cannot be read.
+        """
+        where = self.base / folder
+        if not where.exists():
+            return {}
+        files = sorted((file for file in where.iterdir() if file.suffix == ".json"), key=lambda file: file.name)
+        return {file.stem: self._kept(file) for file in files}
+
+    def _kept(self, file: UPath) -> dict[str, Any]:
+        try:
+            document: dict[str, Any] = orjson.loads(self._read(file))
+        except orjson.JSONDecodeError as error:
+            raise StorageError(f"{file} is damaged: restore it, or remove it to have it written again") from error
         return document
 
     def write_weights(self, asset: str, symbol: str, day: date, weights: bytes, part: str = "") -> str:
@@ -256,7 +291,8 @@ def _encoded(frame: pl.DataFrame, tags: Mapping[str, str] | None) -> tuple[str, 
     """A frame's content hash, and its file's bytes."""
     digest = content_hash(frame)
     buffer = BytesIO()
-    frame.write_parquet(buffer, compression="zstd", metadata={HASH_KEY: digest, **(tags or {})})
+    # Level 1: on candles and features the files of higher levels are no smaller, and take a tenth longer.
+    frame.write_parquet(buffer, compression="zstd", compression_level=1, metadata={HASH_KEY: digest, **(tags or {})})
     return digest, buffer.getvalue()
 
 

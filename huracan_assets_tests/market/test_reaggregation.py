@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from huracan_assets.days import midnight
@@ -83,6 +83,7 @@ def planted(frame: pl.DataFrame, place: int, column: str, factor: float) -> pl.D
 seeds = st.integers(0, 10_000)
 
 
+@settings(max_examples=40)
 @given(seeds, st.floats(0.0, 0.9), st.booleans(), st.booleans())
 def test_the_truth_agrees_however_an_exchange_treats_minutes_without_a_trade(
     seed: int, silent: float, traded_only: bool, sparse: bool
@@ -97,6 +98,7 @@ def test_the_truth_agrees_however_an_exchange_treats_minutes_without_a_trade(
     assert doubtful_hours(frame, hourly).is_empty()
 
 
+@settings(max_examples=40)
 @given(seeds, st.integers(0, 60 * HOURS - 1), st.sampled_from(SUMS), st.sampled_from([100.0, 1.5, 0.5, 0.0]))
 def test_an_amount_that_was_changed_is_told_in_its_hour(seed: int, place: int, column: str, factor: float) -> None:
     frame = minutes(seed)
@@ -109,6 +111,7 @@ def test_an_amount_that_was_changed_is_told_in_its_hour(seed: int, place: int, c
     assert told.schema == DISAGREEMENT_SCHEMA
 
 
+@settings(max_examples=40)
 @given(seeds, st.integers(0, 60 * HOURS - 1))
 def test_a_price_beyond_the_hours_range_is_told_even_of_an_hour_that_lacks_minutes(seed: int, place: int) -> None:
     frame = minutes(seed)
@@ -128,6 +131,7 @@ def test_the_first_open_and_the_last_close_of_an_hour_are_compared(place: int, c
     assert told["column"].to_list() == [column]
 
 
+@settings(max_examples=40)
 @given(seeds, st.sets(st.integers(0, 60 * HOURS - 1), max_size=100))
 def test_absent_minutes_are_told_where_the_hour_traded_more(seed: int, absent: set[int]) -> None:
     frame = minutes(seed, silent=0.5)
