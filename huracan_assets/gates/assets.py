@@ -42,6 +42,8 @@ def gate_verdict(
         stress=stress_report,
         leakage_findings=tuple(finding.sentence for found in findings.values() for finding in found),
         leakage_checks=len(findings),
+        planted_leaks=len(leakage_report.self_test.planted),
+        missed_leaks=leakage_report.self_test.missed,
         critical_drift=critical_drift(drift_report, critical),
         live=live_evidence(forward_ledger),
     )

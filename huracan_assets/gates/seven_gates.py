@@ -51,6 +51,8 @@ class Evidence(BaseModel):
     stress: StressReport
     leakage_findings: tuple[str, ...]
     leakage_checks: int
+    planted_leaks: int
+    missed_leaks: tuple[str, ...]
     critical_drift: tuple[FeatureDrift, ...]
     live: LiveEvidence
 
@@ -171,7 +173,12 @@ def _leakage(evidence: Evidence) -> list[Line]:
     findings = evidence.leakage_findings
     ran = evidence.leakage_checks == 5
     sentence = "; ".join(findings[:3]) if findings else "five checks, nothing found"
-    return [_line(5, "findings", float(len(findings)) if ran else None, "below", 1.0, None, sentence)]
+    planted, missed = evidence.planted_leaks, evidence.missed_leaks
+    tried = f"missed: {', '.join(missed)}" if missed else f"all {planted} leaks planted tonight were found"
+    return [
+        _line(5, "findings", float(len(findings)) if ran else None, "below", 1.0, None, sentence),
+        _line(5, "planted leaks missed", float(len(missed)) if planted else None, "below", 1.0, float(planted), tried),
+    ]
 
 
 def _drift(critical: Sequence[FeatureDrift], bounds: GateSettings) -> list[Line]:

@@ -3,6 +3,7 @@
 The leakage checks live in `guards/`; their asset stands here, where the folds and the fits of the night are known.
 """
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -12,20 +13,23 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.days import DAY
-from huracan_assets.decision.assets import Policies
+from huracan_assets.decision.assets import Policies, night_evidence
 from huracan_assets.decision.brain import Brain
-from huracan_assets.features.assets import load_candles
+from huracan_assets.features.assets import load_market
 from huracan_assets.features.feature_version import FeatureVersion
-from huracan_assets.guards.leakage import LeakageReport
+from huracan_assets.guards.feature_truncation import Market, truncated_features
+from huracan_assets.guards.leakage import CHECKS, LeakageReport
 from huracan_assets.guards.leakage import leakage_report as list_findings
 from huracan_assets.learning.assets import LAST_FOLD, out_of_fold
 from huracan_assets.learning.calibration import apply_pair
 from huracan_assets.learning.classroom import Classroom, classroom
 from huracan_assets.learning.records import Calibrator, LightGBMModel
-from huracan_assets.market.grid import MinuteGrid
+from huracan_assets.market.universe import read_universe
+from huracan_assets.memory.trade_memory import remembered_embedding
 from huracan_assets.observability.plots import equity_and_drawdown, permutation_histogram, stress_bars
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.partitions import symbol_day
+from huracan_assets.resources import postgres
 from huracan_assets.resources.io_manager import artifact
 from huracan_assets.resources.lake import Lake
 from huracan_assets.resources.materialize import checked_document, room
@@ -33,10 +37,14 @@ from huracan_assets.resources.tracking import Tracking
 from huracan_assets.settings import settings
 from huracan_assets.shadow.ledger import daily_returns
 from huracan_assets.shadow.replay import Stretch
+from huracan_assets.simulation.assets import window_market, window_unknown
 from huracan_assets.simulation.costs import Costs
-from huracan_assets.validation.audit import audit, fit_of
+from huracan_assets.validation.audit import Material, audit
 from huracan_assets.validation.permutation_report import PermutationReport
 from huracan_assets.validation.permutation_report import permutation_report as permute
+from huracan_assets.validation.planted_leaks import Planting, SelfTest, self_test
+from huracan_assets.validation.refits import Fitted, claims, refits
+from huracan_assets.validation.replays import Window, cut_instant, replay_window
 from huracan_assets.validation.stress_report import StressReport, Subject
 from huracan_assets.validation.stress_report import stress_report as run_stress
 from huracan_assets.validation.walk_forward_report import Forecasts, WalkForwardReport
@@ -44,61 +52,131 @@ from huracan_assets.validation.walk_forward_report import walk_forward_report as
 
 
 class LeakageFindings(BaseModel):
-    """The five checks and what each found."""
+    """The five checks and what each found; what was made again to find it; the leaks planted to prove the checks."""
 
     model_config = ConfigDict(frozen=True)
     report: LeakageReport
+    self_test: SelfTest
+    replayed: tuple[str, ...]
+    refitted: tuple[str, ...]
+    proven_features: tuple[str, ...]
 
 
-@dg.asset(**room("validation", "json"))
+@dg.asset(**room("validation", "json"), deps=["shadow_ledger"])
 def leakage_report(
     context: dg.AssetExecutionContext,
     feature_version: FeatureVersion,
     decision_bars: pl.DataFrame,
+    regimes: pl.DataFrame,
+    alpha_signals: pl.DataFrame,
     trade_outcomes: pl.DataFrame,
+    pattern_library: pl.DataFrame,
     lightgbm_model: LightGBMModel,
+    ppo_checkpoint: bytes,
     calibrator: Calibrator,
     decision_policy: Policies,
 ) -> dg.MaterializeResult[LeakageFindings]:
-    """Five checks: future correlation, label overlap, fit on test, timestamps, target proxies."""
+    """Five checks: future correlation, label overlap, fit on test, timestamps, target proxies.
+
+    Claims are tried: features, regimes, signals, outcomes and training rows are made again with the future removed, and
+    what was fitted is fitted again on the rows known before its judging began. Any other bit is a finding. The checks
+    themselves are tried on leaks planted into copies of this evidence.
+    """
+    day, symbol = symbol_day(context.partition_key)
     room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
-    lake, symbol, window = Lake.open(), feature_version.symbol, feature_version.window
-    fits = [
-        fit_of(f"LightGBM of fold {fold.index}", fold.fitted_until, room_.folds[fold.index].test_start)
-        for fold in lightgbm_model.folds
-    ]
-    for what, known in (("calibrator", calibrator.fitted_until), ("policy", decision_policy.fitted_until)):
-        fits += [
-            fit_of(f"{what} of fold {index}", until, room_.folds[index].test_start)
-            for index, until in enumerate(known)
-            if until is not None
-        ]
-    horizon = settings().simulation.horizon_minutes // settings().decision_minutes + 1
-    found = audit(
-        room_,
-        MinuteGrid.from_candles(lake.read_window("candles", symbol, window), window[0], window[-1]),
-        lake.read_window("features", symbol, window, ["ts", "known_at"]),
-        decision_bars,
-        trade_outcomes,
-        fits,
-        horizon,
-        settings().guards.leakage_correlation_max,
+    window = _window(feature_version, decision_bars, regimes, alpha_signals, trade_outcomes, room_)
+    evidence = night_evidence(
+        context, feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
     )
-    report = list_findings(found)
+    fitted = _fitted(symbol, day, lightgbm_model, calibrator, decision_policy)
+    market, universe = Market(*load_market(context, symbol, [day])), read_universe(Lake.open(), day)
+    seed = context.partition_key
+    material = Material(
+        room=room_,
+        window=window,
+        features_time=Lake.open().read_window("features", symbol, feature_version.window, ["ts", "known_at"]),
+        fits=claims(room_, fitted),
+        replays=(
+            *truncated_features(day, market, settings().guards.leakage_cuts, seed),
+            *replay_window(window, cut_instant(window, seed)),
+        ),
+        refits=refits(room_, evidence, fitted, settings()),
+        day=day,
+        candidates=None if universe is None else frozenset(one.symbol for one in universe.candidates),
+        settings=settings(),
+    )
+    found = LeakageFindings(
+        report=list_findings(audit(material)),
+        self_test=self_test(Planting(material, market, evidence.raw)),
+        replayed=tuple(f"{replay.what} at {replay.at}" for replay in material.replays),
+        refitted=tuple(refit.what for refit in material.refits),
+        proven_features=tuple(sorted(material.proven)),
+    )
+    return artifact(found, _leakage_metadata(found))
+
+
+def _window(
+    version: FeatureVersion,
+    bars: pl.DataFrame,
+    regimes: pl.DataFrame,
+    signals: pl.DataFrame,
+    outcomes: pl.DataFrame,
+    room_: Classroom,
+) -> Window:
+    (grid, funding), unknown = window_market(version), window_unknown(version)
+    simulation, position = settings().simulation, settings().decision.position_gbp
+    return Window(grid, unknown, funding, bars, regimes, signals, outcomes, room_.ts, simulation, position)
+
+
+def _fitted(symbol: str, day: date, models: LightGBMModel, calibrator: Calibrator, policies: Policies) -> Fitted:
+    agent = Lake.open().read_weights("ppo_checkpoint", symbol, day, LAST_FOLD)
+    with postgres.connection() as connection:
+        embedding = remembered_embedding(connection, symbol, day)
+    per_fold = {index: policy for index, policy in enumerate(policies.per_fold) if policy is not None}
+    return Fitted(models, calibrator, per_fold, policies.fitted_until, agent, embedding)
+
+
+def _leakage_metadata(found: LeakageFindings) -> dict[str, Any]:
     rows = [
         {"check": check, "findings": len(findings), "first": findings[0].sentence if findings else "clean"}
-        for check, findings in report.findings.items()
+        for check, findings in found.report.findings.items()
     ]
-    return artifact(
-        LeakageFindings(report=report), {"clean": report.clean, "checks": dg.MetadataValue.md(markdown_table(rows))}
-    )
+    tried = [
+        {"planted leak": name, "found": "no" if name in found.self_test.missed else "yes"}
+        for name in found.self_test.planted
+    ]
+    return {
+        "clean": found.report.clean,
+        "checks": dg.MetadataValue.md(markdown_table(rows)),
+        "made_again_without_the_future": len(found.replayed),
+        "fitted_again_on_the_past": len(found.refitted),
+        "proven_features": len(found.proven_features),
+        "planted_leaks_found": found.self_test.recall,
+        "self_test": dg.MetadataValue.md(markdown_table(tried)),
+    }
 
 
-@dg.asset_check(asset=leakage_report)
-def no_leak_found(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-    """None of the five checks found a leak; the verdict refuses on any."""
+@dg.multi_asset_check(
+    specs=[
+        dg.AssetCheckSpec(name, asset=leakage_report, blocking=True, description=question)
+        for name, question in {**CHECKS, "self_test": "Is every leak found that is planted to try the checks?"}.items()
+    ]
+)
+def leakage_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+    """The five checks and their self-test; any finding ends the night here, and the verdict refuses on it too."""
     found = checked_document(context, "leakage_report", LeakageFindings)
-    return dg.AssetCheckResult(passed=found.report.clean)
+    for name, findings in found.report.findings.items():
+        yield dg.AssetCheckResult(
+            check_name=name,
+            passed=not findings,
+            description="; ".join(finding.sentence for finding in findings) or "nothing found",
+        )
+    missed = ", ".join(found.self_test.missed)
+    yield dg.AssetCheckResult(
+        check_name="self_test",
+        passed=not missed,
+        description=f"not found: {missed}" if missed else f"all {len(found.self_test.planted)} planted leaks found",
+    )
 
 
 @dg.asset(**room("validation", "numpy", "mlflow"))
@@ -183,7 +261,6 @@ def stress_report(
     last = lightgbm_model.folds[-1]
     wanted = max(last.test_start.date(), day - DAY * (settings().validation.stress_days - 1))
     days = [past for past in feature_version.window if past >= wanted]
-    candles, benchmark, funding = load_candles(context, symbol, days)
     brain = Brain(
         policy=decision_policy.of_fold(last.index),
         models=lightgbm_model.per_fold[last.index],
@@ -191,7 +268,7 @@ def stress_report(
         names=lightgbm_model.names,
         recipe_sha256=lightgbm_model.recipe_sha256,
     )
-    stretch = Stretch(symbol, days, candles, benchmark, funding)
+    stretch = Stretch(symbol, days, *load_market(context, symbol, days))
     bars = decision_bars.filter(pl.col("as_of").dt.offset_by("-1us").dt.date().is_in(days))
     report = run_stress(Subject(brain, stretch, bars, settings(), Costs.of(settings().simulation), settings().seed))
     bound = settings().gates.stress_drawdown_multiple * settings().gates.drawdown_max

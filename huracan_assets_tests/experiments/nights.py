@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ PROFILE = {
 LOOK_BACK = int(PROFILE["HURACAN_LOOK_BACK_DAYS"])
 NIGHT = FIRST_DAY + timedelta(days=LOOK_BACK + 2)  # the window and its warm-up lie inside the market's history
 BISECTIONS = 7
+CALIBRATION_SEEDS = range(1001, 1017)  # of markets that no night is judged on
 
 
 def _null(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -58,18 +61,25 @@ def null_nights(seed: int) -> dict[str, Any]:
 
 @experiment(question="Is a large planted edge found and promoted?", seeds=range(1, 11), conclude=_power)
 def power_nights(seed: int) -> dict[str, Any]:
-    """A night on a market in which a trader who knows the signal earns a net Sharpe ratio of about 8."""
-    edge, sharpe, trades = planted_edge(seed)
+    """A night on a market in which a trader who knows the signal expects a net Sharpe ratio of 8."""
+    edge = planted_edge()
+    sharpe, trades = _oracle(seed, edge)
     return {"edge_bps": edge, "oracle_sharpe": sharpe, "oracle_trades": trades} | _night("power_nights", seed, edge)
 
 
-def planted_edge(seed: int) -> tuple[float, float, int]:
-    """The least edge, to 1/128 of the span, at which the oracle earns `TRUE_SHARPE` out of sample, and its record."""
+@cache
+def planted_edge() -> float:
+    """The edge at which the oracle's Sharpe ratio is `TRUE_SHARPE` in the mean of the calibration markets.
+
+    In the mean, since over 131 days the Sharpe ratio of one market is off by 1.7: an edge set to reach 8 on the very
+    market that is judged would be small where luck helped, and its true Sharpe ratio as low as 6.
+    """
     low, high = 0.0, 0.8
     for _ in range(BISECTIONS):
         middle = round((low + high) / 2.0, 6)
-        low, high = (middle, high) if _oracle(seed, middle)[0] < TRUE_SHARPE else (low, middle)
-    return high, *_oracle(seed, high)
+        mean = statistics.fmean(_oracle(seed, middle)[0] for seed in CALIBRATION_SEEDS)
+        low, high = (middle, high) if mean < TRUE_SHARPE else (low, middle)
+    return high
 
 
 def _oracle(seed: int, edge: float) -> tuple[float, int]:

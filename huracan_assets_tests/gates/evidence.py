@@ -99,6 +99,8 @@ def evidence(**changes: Any) -> Evidence:
         "stress": stress(),
         "leakage_findings": (),
         "leakage_checks": 5,
+        "planted_leaks": 11,
+        "missed_leaks": (),
         "critical_drift": (
             FeatureDrift(feature="rsi", psi=0.02, psi_threshold=0.1),
             FeatureDrift(feature="adx", psi=0.05, psi_threshold=0.1),

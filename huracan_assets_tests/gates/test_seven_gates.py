@@ -111,7 +111,12 @@ def test_all_that_passes_is_approved_by_all_seven_gates() -> None:
     assert passed.approved
     assert not passed.provisional
     assert {line.gate for line in passed.lines} == set(GATES)
-    assert {line.figure_name for line in passed.lines} == {*LINES, "scenarios unsound", "findings"}
+    assert {line.figure_name for line in passed.lines} == {
+        *LINES,
+        "scenarios unsound",
+        "findings",
+        "planted leaks missed",
+    }
 
 
 def test_an_unsound_scenario_fails_and_is_named() -> None:
@@ -131,6 +136,12 @@ def test_one_leak_fails_and_so_does_a_check_that_did_not_run() -> None:
     found = verdict(evidence(leakage_findings=("adx knows the next bar",))).failures
     assert [(line.figure_name, line.sentence) for line in found] == [("findings", "adx knows the next bar")]
     assert failed(evidence(leakage_checks=4)) == ["findings"]
+
+
+def test_a_planted_leak_that_was_missed_fails_and_so_does_planting_none() -> None:
+    (line,) = verdict(evidence(missed_leaks=("shifted feature",))).failures
+    assert (line.figure_name, line.sentence) == ("planted leaks missed", "missed: shifted feature")
+    assert failed(evidence(planted_leaks=0)) == ["planted leaks missed"]
 
 
 def test_without_a_critical_feature_drift_is_not_judged_and_fails() -> None:

@@ -1,0 +1,194 @@
+"""What was fitted, fitted again on the rows known before its judging began and physically on no other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from huracan_assets.decision.ensemble import SOURCES
+from huracan_assets.decision.policy import DecisionPolicy, Evidence, fit_policy
+from huracan_assets.guards.fit_on_test import Fit
+from huracan_assets.guards.recomputation import Refit
+from huracan_assets.learning.calibration import Pair, isotonic_map
+from huracan_assets.learning.classroom import Classroom
+from huracan_assets.learning.lightgbm_model import fit_pair
+from huracan_assets.learning.linear_model import centre_and_scale
+from huracan_assets.learning.ppo_walk_forward import vote
+from huracan_assets.learning.records import Calibrator, LightGBMModel
+from huracan_assets.learning.side_model import SidePair, predict
+from huracan_assets.learning.training_set import TrainingSet
+from huracan_assets.learning.walk_forward import Fold
+from huracan_assets.memory.embedding import Embedding
+from huracan_assets.settings import DecisionSettings, LightGBMSettings, Settings
+from huracan_assets.validation.audit import fit_of
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What the night fitted and judged out of sample; `agent` voted on the last fold, `policies` are by fold."""
+
+    models: LightGBMModel
+    calibrator: Calibrator
+    policies: Mapping[int, DecisionPolicy]
+    policies_until: Sequence[datetime | None]
+    agent: bytes
+    embedding: Embedding
+
+
+def claims(room: Classroom, fitted: Fitted) -> list[Fit]:
+    """Until when each fit says it saw data, and from when on it was judged."""
+    fits = [
+        fit_of(f"LightGBM of fold {fold.index}", fold.fitted_until, room.folds[fold.index].test_start)
+        for fold in fitted.models.folds
+    ]
+    for what, known in (("calibrator", fitted.calibrator.fitted_until), ("policy", fitted.policies_until)):
+        fits += [
+            fit_of(f"{what} of fold {index}", until, room.folds[index].test_start)
+            for index, until in enumerate(known)
+            if until is not None
+        ]
+    return fits
+
+
+def refits(room: Classroom, evidence: Evidence, fitted: Fitted, settings: Settings) -> list[Refit]:
+    """Everything that can be fitted again within a second.
+
+    PPO's training is not among it (minutes); that its votes do not depend on what is judged beside them is.
+    """
+    learning, embargo = settings.learning, embargo_of(settings)
+    models, maps = fitted.models.per_fold, dict(enumerate(fitted.calibrator.per_fold))
+    votes = evidence.votes[:, SOURCES.index("rl_agent")]
+    return [
+        *refit_models(room, models, embargo, learning.lightgbm, settings.seed),
+        *refit_calibrators(room, evidence.raw, {k: pair for k, pair in maps.items() if k}, embargo),
+        *refit_policies(room, evidence, fitted.policies, embargo, settings.decision),
+        refit_embedding(room, fitted.embedding, embargo),
+        *repeated_answers(room, evidence.raw, models, votes, fitted.agent),
+    ]
+
+
+def embargo_of(settings: Settings) -> timedelta:
+    """How long before a fold a label must have been known to teach it."""
+    return timedelta(minutes=settings.learning.embargo_minutes)
+
+
+@dataclass(frozen=True)
+class Known:
+    """The rows of a classroom known an embargo before a fold began, and nothing else of it."""
+
+    ts: TrainingSet
+    tested: Ints  # of these rows, those that an earlier fold tested: the out-of-fold record
+    rows: Ints  # where they stand in the whole set
+
+
+def known_before(room: Classroom, fold: Fold, embargo: timedelta) -> Known:
+    """What the past of a fold was, found from the labels' ends alone and not from the folds' own lists of rows."""
+    ts = room.ts
+    rows = np.flatnonzero(ts.teachable & (ts.label_end + np.timedelta64(embargo) <= fold.test_start))
+    return Known(_slice(ts, rows), np.flatnonzero(ts.as_of[rows] > room.folds[0].test_start), rows)
+
+
+def refit_models(
+    room: Classroom, per_fold: Sequence[SidePair], embargo: timedelta, settings: LightGBMSettings, seed: int
+) -> list[Refit]:
+    """The first fold's models, trees and line, bit for bit; of the other folds, whose code is the same, the scalers."""
+    refits = []
+    for fold, used in zip(room.folds, per_fold, strict=True):
+        known = known_before(room, fold, embargo)
+        if fold.index == 0:
+            again = fit_pair(known.ts, np.arange(len(known.ts)), settings, seed)
+            refits += [
+                Refit(f"{side} model of fold 0", one, other)
+                for side, one, other in zip(("long", "short"), used, again, strict=True)
+            ]
+        centre, scale = (part.tolist() for part in centre_and_scale(known.ts.features))
+        refits += [
+            Refit(
+                f"scaler of the {side} of fold {fold.index}",
+                {"centre": model.linear.centre, "scale": model.linear.scale},
+                {"centre": centre, "scale": scale},
+            )
+            for side, model in zip(("long", "short"), used, strict=True)
+        ]
+    return refits
+
+
+def refit_calibrators(
+    room: Classroom, raw: Floats, per_fold: Mapping[int, Pair | None], embargo: timedelta
+) -> list[Refit]:
+    """The isotonic maps of some folds, from the out-of-fold record that was known when the fold began.
+
+    Args:
+        raw: out-of-fold scores (n, 2).
+        per_fold: the maps that each of these folds used; None where none were.
+    """
+    refits = []
+    for index, used in per_fold.items():
+        known = known_before(room, room.folds[index], embargo)
+        record = known.tested
+        again = maps_of(raw[known.rows][record], known.ts.won[record], known.ts.uniqueness[record])
+        refits.append(Refit(f"calibrator of fold {index}", _pair(used), again))
+    return refits
+
+
+def maps_of(raw: Floats, won: NDArray[np.bool_], weights: Floats) -> dict[str, Any]:
+    """Both sides' isotonic maps of scores (m, 2) and outcomes (m, 2)."""
+    long, short = (isotonic_map(raw[:, side], won[:, side].astype(np.float64), weights) for side in range(2))
+    return _pair((long, short))
+
+
+def _pair(pair: Pair | None) -> dict[str, Any]:
+    return {} if pair is None else {"long": pair[0].document(), "short": pair[1].document()}
+
+
+def refit_policies(
+    room: Classroom,
+    evidence: Evidence,
+    policies: Mapping[int, DecisionPolicy],
+    embargo: timedelta,
+    limits: DecisionSettings,
+) -> list[Refit]:
+    """Weights, lines and thresholds of some folds' policies, from the same record; their calibrators are given."""
+    refits = []
+    for index, used in policies.items():
+        known = known_before(room, room.folds[index], embargo)
+        past, ts = evidence.at(known.rows[known.tested]), _slice(known.ts, known.tested)
+        again = fit_policy(past.raw, ts.net_bps, past.votes, ts.uniqueness, used.calibrators, limits)
+        refits.append(Refit(f"policy of fold {index}", used, again))
+    return refits
+
+
+def refit_embedding(room: Classroom, used: Embedding, embargo: timedelta) -> Refit:
+    """The map of set-ups to points, from the rows known before the first fold."""
+    known = known_before(room, room.folds[0], embargo)
+    return Refit("embedding", used, Embedding.fit(known.ts.features, known.ts.names, used.seed))
+
+
+def repeated_answers(
+    room: Classroom, raw: Floats, per_fold: Sequence[SidePair], votes: Floats, agent: bytes
+) -> list[Refit]:
+    """What models and agent said of the first half of the last fold, asked again without its second half.
+
+    An answer that depends on what is asked beside it (a normaliser that goes on learning while it is judged) differs.
+    """
+    fold = room.folds[-1]
+    half = fold.test[: max(1, len(fold.test) // 2)]
+    features = room.ts.features[half]
+    said = predict(per_fold[fold.index], features)
+    return [
+        Refit("answers of LightGBM in the last fold", raw[half].tobytes(), said.tobytes()),
+        Refit("votes of PPO in the last fold", votes[half].tobytes(), vote(agent, features).tobytes()),
+    ]
+
+
+def _slice(ts: TrainingSet, rows: Ints) -> TrainingSet:
+    shared = {field.name: getattr(ts, field.name)[rows] for field in fields(TrainingSet) if field.name != "names"}
+    return replace(ts, **shared)

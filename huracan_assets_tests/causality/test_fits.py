@@ -1,0 +1,129 @@
+"""What is fitted for a segment has the same bits whatever the rows are that were not yet known when it began.
+
+Scalers, boosters, lines, calibrators, policies, the embedding, and PPO with its observation statistics: each is fitted
+on the night's own rows and on rows that are another market from the segment's begin on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from huracan_assets.decision.ensemble import SOURCES
+from huracan_assets.decision.policy import fit_policy
+from huracan_assets.learning.calibration import fit_calibrators
+from huracan_assets.learning.lightgbm_model import train_walk_forward as train_lightgbm
+from huracan_assets.learning.ppo_walk_forward import train_walk_forward as train_ppo
+from huracan_assets.learning.training_set import TrainingSet
+from huracan_assets.learning.walk_forward import Fold
+from huracan_assets.memory.embedding import Embedding
+from huracan_assets_tests.leak_zoo import night
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[Any]  # of either width
+Rows = NDArray[np.int64]
+Poison = Callable[[Numbers], Numbers]
+
+SETTINGS = night.SETTINGS
+TINY = {
+    "environments": 4, "rollout_bars": 32, "episode_bars": 64, "hidden": 8, "minibatch": 64,
+    "first_steps": 256, "fold_steps": 128,
+}  # fmt: skip
+
+POISONS: dict[str, Poison] = {
+    "blanked": lambda x: np.full_like(x, np.nan),
+    "poisoned": lambda x: np.full_like(x, 1e12),
+    "permuted": lambda x: np.random.default_rng(1).permutation(x),
+    "reversed": lambda x: x[::-1].copy(),
+}
+
+
+def unknown_rows(fold: Fold) -> Rows:
+    """Rows whose label was not known an embargo before the fold began."""
+    return np.flatnonzero(night.room().ts.label_end + np.timedelta64(night.EMBARGO) > fold.test_start)
+
+
+def other(values: Numbers, rows: Rows, poison: Poison, finite: bool = False) -> Numbers:
+    """`values` with those of `rows` poisoned; numbers that must be numbers stay so."""
+    changed = values.copy()
+    wrong = poison(values[rows])
+    changed[rows] = np.nan_to_num(wrong, nan=-777.0) if finite else wrong
+    return changed
+
+
+def other_rows(fold: Fold, poison: Poison) -> TrainingSet:
+    """The night's rows, another market from the fold's begin on: features, outcomes and weights."""
+    ts, rows = night.room().ts, unknown_rows(fold)
+    return replace(
+        ts,
+        features=other(ts.features, rows, poison).astype(np.float32),
+        net_bps=other(ts.net_bps, rows, poison, finite=True),
+        gross_bps=other(ts.gross_bps, rows, poison, finite=True),
+        cost_bps=np.abs(other(ts.cost_bps, rows, poison, finite=True)),
+        uniqueness=np.clip(other(ts.uniqueness, rows, poison, finite=True), 1e-3, 1.0),
+    )
+
+
+@pytest.mark.parametrize("name", sorted(POISONS))
+def test_models_and_their_scalers(name: str) -> None:
+    folds = night.room().folds
+    for fold in (folds[0], folds[-1]):
+        ts = other_rows(fold, POISONS[name])
+        made = train_lightgbm(ts, [fold], SETTINGS.learning.lightgbm, SETTINGS.seed)
+        assert made.per_fold[0] == night.models().per_fold[fold.index]
+
+
+@pytest.mark.parametrize("name", sorted(POISONS))
+def test_calibrators_and_policies(name: str) -> None:
+    room = night.room()
+    votes = np.random.default_rng(1).uniform(-1, 1, (len(room.ts), len(SOURCES)))
+    for fold in room.traded:
+        rows, ts = unknown_rows(fold), other_rows(fold, POISONS[name])
+        raw = other(night.raw(), rows, POISONS[name], finite=True)
+        fitted = []
+        for scores, of, said in ((night.raw(), room.ts, votes), (raw, ts, other(votes, rows, POISONS[name]))):
+            won, known = of.won.astype(np.float64), room.known_before(fold)
+            maps = fit_calibrators(scores, won, room.folds[: fold.index + 1], of.uniqueness, of.teachable)
+            pair = maps.per_fold[fold.index]
+            assert pair is not None
+            policy = fit_policy(
+                scores[known], of.net_bps[known], said[known], of.uniqueness[known], pair, SETTINGS.decision
+            )
+            fitted.append((pair, policy.model_dump_json()))
+        assert fitted[0] == fitted[1]
+
+
+@pytest.mark.parametrize("name", sorted(POISONS))
+def test_the_embedding(name: str) -> None:
+    fold = night.room().folds[0]
+    mine, theirs = (
+        Embedding.fit(ts.features[fold.train], ts.names, SETTINGS.seed)
+        for ts in (night.room().ts, other_rows(fold, POISONS[name]))
+    )
+    assert mine.model_dump_json() == theirs.model_dump_json()
+
+
+@pytest.mark.parametrize("name", ["blanked", "reversed"])
+def test_ppo_its_observation_statistics_and_its_votes(name: str) -> None:
+    """The agent of the first fold, and what it says of a bar while other bars are judged beside it."""
+    room, poison = night.room(), POISONS[name]
+    fold, ppo = room.folds[0], SETTINGS.learning.ppo.model_copy(update=TINY)
+    returns = np.append(np.diff(room.ts.gross_bps[:, 0]), np.nan)
+    half = fold.test[: len(fold.test) // 2]
+    later = np.setdiff1d(unknown_rows(fold), half)
+    only_train = np.zeros(len(room.ts), np.bool_)
+    only_train[fold.train] = True
+
+    def walk(features: NDArray[np.float32], earned: Floats) -> tuple[bytes, bytes]:
+        made = train_ppo(features, earned, room.ts.cost_bps[:, 0], [fold], only_train, ppo, SETTINGS.seed)
+        return made.last_fold, made.votes[half].tobytes()
+
+    honest = walk(room.ts.features, returns)
+    features = other(room.ts.features, later, poison).astype(np.float32)
+    earned = other(returns, np.setdiff1d(unknown_rows(fold), [fold.test[-1]]), POISONS["reversed"])
+    assert walk(features, earned) == honest

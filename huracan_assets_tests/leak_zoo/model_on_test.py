@@ -1,0 +1,26 @@
+"""A booster that was fitted on the segment it is judged by, and does not say so."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from huracan_assets.learning.lightgbm_model import fit_pair
+from huracan_assets.learning.side_model import SidePair
+from huracan_assets_tests.leak_zoo import night
+from huracan_assets_tests.leak_zoo.leak import Leak
+from huracan_assets_tests.leak_zoo.scaler_on_all import judged
+
+
+def late() -> tuple[SidePair, ...]:
+    room, settings = night.room(), night.SETTINGS
+    rows = np.union1d(room.folds[0].train, room.folds[0].test)
+    return (fit_pair(room.ts, rows, settings.learning.lightgbm, settings.seed), *night.models().per_fold[1:])
+
+
+LEAK = Leak(
+    plants="the first fold's models fitted on their own test rows too",
+    twin="fitted on the training rows",
+    check="fit_on_test",
+    planted=lambda: judged(late()),
+    clean=lambda: judged(night.models().per_fold),
+)
