@@ -12,37 +12,81 @@ import polars as pl
 from huracan_assets.days import DAY, days_between, days_until
 from huracan_assets.errors import ContractError
 from huracan_assets.features.compute import compute_features
-from huracan_assets.features.contract import validate_features
+from huracan_assets.features.contract import FEATURE_SCHEMA, validate_features
+from huracan_assets.features.day_account import RECIPE_TAG, day_tags, null_counts
+from huracan_assets.features.feature_sets import BASELINE
+from huracan_assets.features.feature_store import keep_recipe, pin
 from huracan_assets.features.feature_version import FeatureDay, FeatureVersion
-from huracan_assets.features.inputs import INPUTS_TAG, feature_inputs
-from huracan_assets.features.recipe import FEATURE_NAMES, WARM_UP_DAYS, recipe_hash
-from huracan_assets.market.assets import candles, funding_rates, heal, market_source
+from huracan_assets.features.inputs import INPUTS_TAG, feature_inputs, read_optional
+from huracan_assets.features.lineage import column_table, described, lineage
+from huracan_assets.features.optional_inputs import OptionalInputs
+from huracan_assets.features.recipe import FEATURE_NAMES, RECIPE, WARM_UP_DAYS, recipe_hash
+from huracan_assets.features.recipe_document import recipe_document
+from huracan_assets.market.assets import candles, funding_rates, heal, market_source, open_interest, order_books
 from huracan_assets.observability.plots import feature_heatmap
+from huracan_assets.observability.tables import markdown_table
 from huracan_assets.partitions import look_back, partition_key, symbol_day, trailing
+from huracan_assets.resources.data_versions import provenance
 from huracan_assets.resources.io_manager import artifact
 from huracan_assets.resources.lake import Lake
-from huracan_assets.resources.materialize import check_partitions, make_range, record, record_forgotten, room
+from huracan_assets.resources.materialize import (
+    RangeResult,
+    check_partitions,
+    make_range,
+    record,
+    record_forgotten,
+    room,
+)
 from huracan_assets.settings import settings
 
 CHUNK_DAYS = 31
-RECIPE_TAG = "huracan.recipe"
+LINEAGE = "dagster/column_lineage"
+
+EVENTS = (funding_rates, open_interest, order_books)
 
 warm_up = trailing(WARM_UP_DAYS)
+
+
+def column_lineage() -> dg.TableColumnLineage:
+    """Feature -> the columns of the market room that it reads, for Dagster."""
+    read = {name: (("candles", name),) for name in ("ts", "known_at")} | lineage(RECIPE)
+    return dg.TableColumnLineage(
+        {
+            name: [dg.TableColumnDep(asset_key=dg.AssetKey(asset), column_name=column) for asset, column in columns]
+            for name, columns in read.items()
+        }
+    )
+
+
+def column_schema() -> dg.TableSchema:
+    """The columns with what their features declare, for Dagster."""
+    said = {feature.name: described(feature) for feature in RECIPE}
+    said |= {"ts": "open of the minute", "known_at": "close of the minute, when the features are known"}
+    return dg.TableSchema(
+        [dg.TableColumn(name, str(kind), description=said[name]) for name, kind in FEATURE_SCHEMA.items()]
+    )
 
 
 @dg.asset(
     **room("features", "numba", "parquet"),
     backfill_policy=dg.BackfillPolicy.single_run(),
-    deps=[dg.AssetDep(candles, partition_mapping=warm_up), dg.AssetDep(funding_rates, partition_mapping=warm_up)],
+    deps=[dg.AssetDep(asset, partition_mapping=warm_up) for asset in (candles, *EVENTS)],
     code_version=recipe_hash(),
+    metadata={
+        "dagster/column_schema": column_schema(),
+        LINEAGE: column_lineage(),
+        # Asked for with the code version, so that both are of the files that this process runs.
+        "sources": recipe_document().sources,
+        "columns": dg.MetadataValue.md(markdown_table(column_table(RECIPE))),
+    },
 )
-def features(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+def features(context: dg.AssetExecutionContext) -> RangeResult:
     """The recipe's features of each minute of a day, from the candles of that day and of the declared warm-up.
 
     Warm-up days that the lake lacks, also the benchmark's, are fetched in the same run. The bits of a day do not
     depend on which other days are made with it.
     """
-    return make_range(context, lambda symbol, days: make_features(context, symbol, days))
+    yield from make_range(context, lambda symbol, days: make_features(context, symbol, days))
 
 
 @dg.asset(
@@ -62,14 +106,17 @@ def feature_version(context: dg.AssetExecutionContext) -> dg.MaterializeResult[F
     """
     day, symbol = symbol_day(context.partition_key)
     window, lake = days_until(day, settings().look_back_days), Lake.open()
-    heal(context, "candles", symbol, window)
-    heal(context, "funding_rates", symbol, window)
+    for asset in (candles, *EVENTS):
+        heal(context, asset.key.path[-1], symbol, window)
     stale = stale_features(lake, symbol, window)
     if stale:
         context.log.info(f"healing {len(stale)} days of features of {symbol}, {stale[0]} to {stale[-1]}")
-        for past, metadata in make_features(context, symbol, stale).items():
-            record(context, features.key, partition_key(past, symbol), {**metadata, "healed": True})
-    record_forgotten(context, features.key, symbol, window)
+    healed = make_features(context, symbol, stale)
+    made_of = provenance(context, features)
+    for past, metadata in healed.items():
+        record(context, features.key, partition_key(past, symbol), {**metadata, "healed": True}, made_of)
+    record_forgotten(context, features.key, symbol, window, made_of)
+    baseline = pin(lake, BASELINE)
     version = FeatureVersion(
         symbol=symbol,
         day=day,
@@ -90,6 +137,7 @@ def feature_version(context: dg.AssetExecutionContext) -> dg.MaterializeResult[F
             "days": len(window),
             "healed_features": len(stale),
             "recipe_sha256": recipe_hash(),
+            "feature_set": baseline.reference,
             "features": len(FEATURE_NAMES),
         },
     )
@@ -104,6 +152,7 @@ def make_features(
         MarketError: a candle day is not there although the source's history has begun; the message names it.
     """
     lake = Lake.open()
+    keep_recipe(lake)
     made: dict[date, Mapping[str, Any]] = {}
     for chunk in _chunks(days):
         wanted = _heal_inputs(context, symbol, chunk)
@@ -113,8 +162,7 @@ def make_features(
         for day in chunk:
             frame = compute_features(day, *inputs)
             validate_features(frame, day)
-            tags = {RECIPE_TAG: recipe_hash(), INPUTS_TAG: stand_on[day]}
-            digest = lake.write_frame("features", symbol, day, frame, tags)
+            digest = lake.write_frame("features", symbol, day, frame, day_tags(frame, stand_on[day]))
             made[day] = _metadata(frame, digest, plot=len(days) == 1)
         if len(days) > CHUNK_DAYS:
             context.log.info(f"features of {symbol}: {len(made)} of {len(days)} days")
@@ -132,11 +180,22 @@ def stale_features(lake: Lake, symbol: str, days: Sequence[date]) -> list[date]:
     ]
 
 
+Inputs = tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame | None, OptionalInputs]
+
+
+def load_market(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> Inputs:
+    """Candles, the benchmark's candles, funding and what else a lake may have of `days` and their warm-up.
+
+    What the market room makes and the lake lacks is fetched.
+    """
+    return _read_inputs(symbol, _heal_inputs(context, symbol, days))
+
+
 def load_candles(
     context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]
 ) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame | None]:
-    """Candles, the benchmark's candles and funding of `days` and their warm-up; what the lake lacks is fetched."""
-    return _read_inputs(symbol, _heal_inputs(context, symbol, days))
+    """As `load_market`, without what a lake may lack."""
+    return load_market(context, symbol, days)[:3]
 
 
 @dataclass(frozen=True)
@@ -145,24 +204,26 @@ class _InputDays:
 
     own: list[date]
     benchmark: list[date]
-    funding: list[date]
+    events: list[date]
 
 
 def _heal_inputs(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> _InputDays:
     benchmark = settings().market.benchmark
     own = _heal_with_warm_up(context, symbol, days)
     peer = own if symbol == benchmark else _heal_with_warm_up(context, benchmark, days)
-    funding = days_between(max(days[0] - DAY * WARM_UP_DAYS, settings().market.first_day), days[-1])
-    heal(context, "funding_rates", symbol, funding)
-    return _InputDays(own, peer, funding)
+    events = days_between(max(days[0] - DAY * WARM_UP_DAYS, settings().market.first_day), days[-1])
+    for asset in EVENTS:
+        heal(context, asset.key.path[-1], symbol, events)
+    return _InputDays(own, peer, events)
 
 
-def _read_inputs(symbol: str, wanted: _InputDays) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame | None]:
+def _read_inputs(symbol: str, wanted: _InputDays) -> Inputs:
     lake, benchmark = Lake.open(), settings().market.benchmark
     own = lake.read_window("candles", symbol, wanted.own)
     peer = own if symbol == benchmark else lake.read_window("candles", benchmark, wanted.benchmark)
-    funding = lake.read_window("funding_rates", symbol, wanted.funding)
-    return own, peer, None if funding.is_empty() else funding
+    funding = lake.read_window("funding_rates", symbol, wanted.events)
+    more = read_optional(lake, symbol, wanted.events)
+    return own, peer, None if funding.is_empty() else funding, more
 
 
 def _heal_with_warm_up(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> list[date]:
@@ -187,14 +248,18 @@ def features_contract(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckRe
 
 
 def _metadata(frame: pl.DataFrame, digest: str, *, plot: bool) -> dict[str, Any]:
+    nulls = null_counts(frame)
     metadata: dict[str, Any] = {
         "content_sha256": digest,
+        "recipe_sha256": recipe_hash(),
         "dagster/row_count": frame.height,
         "features": len(FEATURE_NAMES),
-        "null_share": float(np.mean([frame[name].null_count() for name in FEATURE_NAMES])) / max(frame.height, 1),
+        "null_share": float(np.mean(list(nulls.values()))) / max(frame.height, 1),
+        "nulls": {name: count for name, count in nulls.items() if count},
     }
     if plot:
-        metadata["day"] = dg.MetadataValue.md(_heatmap(frame))
+        # Dagster looks for a column's lineage here; a range would repeat its thirty kilobytes for each of its days.
+        metadata |= {"day": dg.MetadataValue.md(_heatmap(frame)), LINEAGE: column_lineage()}
     return metadata
 
 

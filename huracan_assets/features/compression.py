@@ -1,82 +1,68 @@
-"""Compression: narrow markets, and how far the price is from their middle."""
+"""Compression: narrow and orderly markets, and how far the price is from their middle."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from huracan_assets.features.declaration import Feature
-from huracan_assets.features.kernels import Array, rolling_rank
-from huracan_assets.features.rolling import least, ratio, zscore
-from huracan_assets.features.window import BPS, Window
+from huracan_assets.features.declaration import HOUSE, Family
+from huracan_assets.features.kernels import Array, place, rolling_extreme, rolling_pattern_entropy
+from huracan_assets.features.recursions import LAST_PRICE_LIMIT
+from huracan_assets.features.rolling import lag, least, mean, zscore
+from huracan_assets.features.volatility import day_rank
+from huracan_assets.features.window import Window
 
-WIDTH_LIMIT = 1e5
-
-
-def bb_width(w: Window) -> Array:
-    """Width of Bollinger's band (20 minutes, two deviations of the log close) in bps, held at 1e5."""
-    return np.minimum(BPS * 4.0 * w.band[1], WIDTH_LIMIT)
-
-
-def bb_position(w: Window) -> Array:
-    """%b: 0 at the lower band, 1 at the upper; null where the band has no width."""
-    middle, deviation = w.band
-    return 0.5 + ratio(np.log(w.grid.close) - middle, 4.0 * deviation)
+FAMILY = Family("compression")
+RANGE_MINUTES = 60
+# Which of six order patterns three closes a, b, c form, by 4 (a > b) + 2 (b > c) + (a > c); -1: none can.
+PATTERN = np.array([0, -1, 1, 2, 3, 4, -1, 5])
 
 
-def compression(w: Window) -> Array:
-    """Share of the last 1,440 minutes at which the band was wider than now."""
-    return 1.0 - rolling_rank(w.band[1], 1440, least(1440), w.first_row)
-
-
-def mean_rev(w: Window) -> Array:
-    """tanh(z/2), z of the log close over 240 minutes: 1 far above the mean that a reversion returns to."""
-    return np.tanh(zscore(np.log(w.grid.close), 240) / 2.0)
-
-
-FEATURES = (
-    Feature(
-        "compression",
-        "compression",
-        "share of 1440 min whose Bollinger band was wider",
-        "0..1",
-        0.0,
-        1.0,
-        1460,
-        ("close",),
-        compression,
-    ),
-    Feature(
-        "bb_width",
-        "compression",
-        "4 population deviations of ln close over 20 min (Bollinger), held at 1e5",
-        "bps",
-        0.0,
-        WIDTH_LIMIT,
-        20,
-        ("close",),
-        bb_width,
-    ),
-    # A member of a window of 20 lies at most sqrt(19) deviations from its mean: %b within 0.5 +- 1.09.
-    Feature(
-        "bb_position",
-        "compression",
-        "%b = (ln close - lower band) / width, 20 min",
-        "%b",
-        -0.6,
-        1.6,
-        20,
-        ("close",),
-        bb_position,
-    ),
-    Feature(
-        "mean_rev",
-        "compression",
-        "tanh(z/2), z of ln close over 240 min",
-        "-1..1",
-        -1.0,
-        1.0,
-        240,
-        ("close",),
-        mean_rev,
-    ),
+@FAMILY.feature(
+    unit="0..1", low=0.0, high=1.0, warm_up=1460, inputs=("close",), source=f"{HOUSE}; band of Bollinger (1992)"
 )
+def compression(w: Window) -> Array:
+    """1 - rank of bb_width among its values a quarter hour apart through the last 1440 min, ties by half."""
+    return 1.0 - day_rank(w.band[1], w)
+
+
+@FAMILY.feature(unit="0..1", low=0.0, high=1.0, warm_up=1500, inputs=("high", "low"))
+def compress_rank(w: Window) -> Array:
+    """1 - rank of the 60 min range ln(H/L) among its values a quarter hour apart through 1440 min, ties by half."""
+    top, bottom = w.hour_range
+    return 1.0 - day_rank(np.log(top / bottom), w)
+
+
+@FAMILY.feature(unit="0..1", low=0.0, high=1.0, warm_up=66, inputs=("high", "low"), source="NR7, Crabel (1990)")
+def nr7_density(w: Window) -> Array:
+    """Share of 60 min whose range is the narrowest of the last 7."""
+    width = w.grid.high - w.grid.low
+    narrowest = np.asarray(rolling_extreme(width, 7, 7, -1.0))
+    return mean((width == narrowest) + 0.0 * narrowest, RANGE_MINUTES)
+
+
+@FAMILY.feature(unit="-1..1", low=-1.0, high=1.0, warm_up=240, inputs=("close",), source=f"{HOUSE}; standard score")
+def mean_rev(w: Window) -> Array:
+    """tanh(z/2), z of ln close over 240 min (population): 1 far above the mean that a reversion returns to."""
+    return np.tanh(0.5 * zscore(w.log_close, 240))
+
+
+@FAMILY.feature(
+    unit="0..1", low=0.0, high=1.0, warm_up=RANGE_MINUTES + LAST_PRICE_LIMIT, inputs=("high", "low", "close")
+)
+def pullback(w: Window) -> Array:
+    """Share of the 60 min range given back against the hour's direction; 0 without range."""
+    top, bottom = w.hour_range
+    net = w.log_return(RANGE_MINUTES)
+    from_top, from_bottom = place(-w.grid.close, -top, -bottom, 0.0), place(w.grid.close, bottom, top, 0.0)
+    return np.where(net >= 0, from_top, from_bottom) + 0.0 * net
+
+
+@FAMILY.feature(unit="0..1", low=0.0, high=1.0, warm_up=242, inputs=("close",), source="Bandt & Pompe (2002), order 3")
+def entropy(w: Window) -> Array:
+    """Permutation entropy of three consecutive closes over 240 min / ln 6; equal closes count as rising."""
+    a, b, c = lag(w.grid.close, 2), lag(w.grid.close, 1), w.grid.close
+    pattern = PATTERN[4 * (a > b) + 2 * (b > c) + (a > c)]
+    return np.asarray(rolling_pattern_entropy(np.where(np.isnan(a + b + c), -1, pattern), 6, 240, least(240)))
+
+
+FEATURES = tuple(FAMILY.features)

@@ -7,6 +7,7 @@ from datetime import date
 from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.errors import ContractError
+from huracan_assets.features.feature_sets import BASELINE, FeatureSet
 
 
 class FeatureDay(BaseModel):
@@ -32,6 +33,11 @@ class FeatureVersion(BaseModel):
     def window(self) -> list[date]:
         """The days of the look-back, in order."""
         return [entry.day for entry in self.days]
+
+    @property
+    def feature_set(self) -> FeatureSet:
+        """The set that a model of this window is trained on."""
+        return FeatureSet(name=BASELINE, recipe_sha256=self.recipe_sha256, names=self.names)
 
     def require_recipe(self, recipe_sha256: str) -> None:
         """Refuse to mix versions.

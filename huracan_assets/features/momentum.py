@@ -2,138 +2,171 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from huracan_assets.features.declaration import Feature
-from huracan_assets.features.kernels import Array
-from huracan_assets.features.rolling import lag, ratio, slope, span_ema, wilder
-from huracan_assets.features.window import BPS, LAST_PRICE_LIMIT, Window
+from huracan_assets.features.declaration import Family
+from huracan_assets.features.kernels import Array, held, held_change, ratio
+from huracan_assets.features.recursions import (
+    LAST_PRICE_LIMIT,
+    average_directional_index,
+    carry_forward,
+    ema_gaps,
+    wilder_shares,
+)
+from huracan_assets.features.rolling import lag, span_ema, zscore
+from huracan_assets.features.window import BPS, Window
 
+FAMILY = Family("momentum")
 RETURN_LIMIT = 5e4  # bps of log price: a factor of e^5
-SLOPE_MINUTES = 30
+EMA_LIMIT = 1e4
+Z_LIMIT = 38.0  # sqrt(1440 - 1) = 37.93: no member of a window of 1,440 can lie further out
+RECURSION_MINUTES = 720  # Wilder's mean over 14 has forgotten all but 1e-23 of what was before, EMA34 all but 1e-18
 
 
 def held_return(w: Window, minutes: int) -> Array:
     """Log return in bps, held within +-RETURN_LIMIT."""
-    return np.clip(BPS * w.log_return(minutes), -RETURN_LIMIT, RETURN_LIMIT)
+    return np.asarray(held_change(w.log_close, w.last_log_close, minutes, BPS, RETURN_LIMIT))
 
 
-def momentum_slope(w: Window) -> Array:
-    """Least-squares slope of log close over 30 minutes, in the deviations of a chance path; held at 10."""
-    fitted = slope(w.last_log_close, SLOPE_MINUTES) * SLOPE_MINUTES
-    chance = w.volatility_240 / np.sqrt(1440.0) * np.sqrt(SLOPE_MINUTES)
-    return np.clip(ratio(fitted, chance), -10.0, 10.0)
+def return_z(w: Window, minutes: int) -> Array:
+    """The newest of the day's returns over `minutes`, standardised among them."""
+    return zscore(w.log_return(minutes), 1440)
+
+
+def weighted_return(w: Window, span: int) -> Array:
+    """Exponentially weighted one-minute return in bps a minute."""
+    return np.asarray(held(span_ema(w.returns, span), BPS, -RETURN_LIMIT, RETURN_LIMIT))
+
+
+EMA_SPANS = ((5, 21), (8, 34), (12, 26))
+
+
+def ema_spreads(w: Window) -> tuple[Array, Array, Array]:
+    """EMA(fast) - EMA(slow) of the log close, of each pair of spans."""
+    return ema_gaps(w.log_close, EMA_SPANS)
+
+
+def ema_spread(w: Window, fast: int, slow: int) -> Array:
+    """The spread of a pair of `EMA_SPANS` in bps."""
+    return np.asarray(held(w.once(ema_spreads)[EMA_SPANS.index((fast, slow))], BPS, -EMA_LIMIT, EMA_LIMIT))
+
+
+RSI_LENGTHS = (7, 14)
+
+
+def rises(w: Window) -> tuple[Array, Array]:
+    """Wilder's share of rises in the moves of the close from the last one known, for both lengths."""
+    change = w.grid.close - lag(np.asarray(carry_forward(w.grid.close, LAST_PRICE_LIMIT)), 1)
+    return wilder_shares(change, w.grid.close, RSI_LENGTHS)
 
 
 def rsi(w: Window, length: int) -> Array:
-    """Wilder's relative strength index: 100 up / (up + down); 50 where nothing moved."""
-    change = np.diff(w.last_log_close, prepend=np.nan)
-    change = np.where(w.grid.present, change, np.nan)
-    up = wilder(np.where(np.isnan(change), np.nan, np.maximum(change, 0.0)), length)
-    down = wilder(np.where(np.isnan(change), np.nan, np.maximum(-change, 0.0)), length)
-    moved = up + down
-    share = ratio(up, moved)
-    return 100.0 * np.clip(np.where(moved == 0, 0.5, share), 0.0, 1.0)
+    """Wilder's relative strength index of the closes."""
+    return 100.0 * w.once(rises)[RSI_LENGTHS.index(length)]
 
 
-def macd_line(w: Window) -> Array:
-    """EMA(12) - EMA(26) of the log close."""
-    log_close = np.log(w.grid.close)
-    return span_ema(log_close, 12) - span_ema(log_close, 26)
-
-
-def macd(w: Window) -> Array:
-    """MACD line in bps, held at 1e4."""
-    return np.clip(BPS * macd_line(w), -1e4, 1e4)
-
-
-def macd_histogram(w: Window) -> Array:
-    """MACD line minus its EMA(9), in bps, held at 1e4."""
-    line = macd_line(w)
-    return np.clip(BPS * (line - span_ema(line, 9)), -1e4, 1e4)
-
-
-def acceleration(w: Window) -> Array:
-    """This quarter hour's return minus the one before, in deviations of such a difference; held at 10."""
-    newest = w.log_return(15)
-    gap = newest - lag(newest, 15)
-    return np.clip(ratio(gap, w.volatility_240 * np.sqrt(30.0 / 1440.0)), -10.0, 10.0)
-
-
-def _return(minutes: int) -> Feature:
-    return Feature(
-        name=f"ret_{minutes}",
-        family="momentum",
-        formula=f"ln(close / last close known {minutes} minutes ago), held at +-{RETURN_LIMIT:g}",
+for _minutes in (1, 2, 5, 15, 30, 60, 240, 1440):
+    FAMILY.feature(
+        name=f"ret_{_minutes}",
+        formula=f"ln(close / last close known {_minutes} min ago), held at +-5e4",
         unit="bps",
         low=-RETURN_LIMIT,
         high=RETURN_LIMIT,
-        warm_up_minutes=minutes + LAST_PRICE_LIMIT,
+        warm_up=_minutes + LAST_PRICE_LIMIT,
         inputs=("close",),
-        compute=lambda w: held_return(w, minutes),
-    )
+        source="log return",
+    )(partial(held_return, minutes=_minutes))
 
+for _minutes in (5, 15, 60, 240):
+    FAMILY.feature(
+        name=f"ret_z_{_minutes}",
+        formula=f"z-score (population) of ret_{_minutes} among those of the last 1440 min",
+        unit="z",
+        low=-Z_LIMIT,
+        high=Z_LIMIT,
+        warm_up=1440 + _minutes + LAST_PRICE_LIMIT,
+        inputs=("close",),
+        source="standard score",
+    )(partial(return_z, minutes=_minutes))
 
-def _rsi(length: int) -> Feature:
-    return Feature(
-        name=f"rsi_{length}",
-        family="momentum",
-        formula=f"100 U/(U+D), Wilder means over {length} of up and down moves (Wilder 1978); 50 when still",
+for _span in (5, 15):
+    FAMILY.feature(
+        name=f"ret_ew_{_span}",
+        formula=f"EMA{_span} (alpha = 2/{_span + 1}) of one-minute log returns, held at +-5e4",
+        unit="bps a minute",
+        low=-RETURN_LIMIT,
+        high=RETURN_LIMIT,
+        warm_up=RECURSION_MINUTES,
+        inputs=("close",),
+        source="exponential mean, Roberts (1959)",
+    )(partial(weighted_return, span=_span))
+
+for _fast, _slow in EMA_SPANS[:2]:
+    FAMILY.feature(
+        name=f"ema_{_fast}_{_slow}",
+        formula=f"EMA{_fast} - EMA{_slow} of ln close (alpha = 2/(span+1)), held at +-1e4",
+        unit="bps",
+        low=-EMA_LIMIT,
+        high=EMA_LIMIT,
+        warm_up=RECURSION_MINUTES,
+        inputs=("close",),
+        source="exponential mean, Roberts (1959); of log prices",
+    )(partial(ema_spread, fast=_fast, slow=_slow))
+
+for _length in RSI_LENGTHS:
+    FAMILY.feature(
+        name=f"rsi_{_length}",
+        formula=f"100 U / (U + D), Wilder means over {_length} min of rises and falls of the close; 50 when still",
         unit="0-100",
         low=0.0,
         high=100.0,
-        warm_up_minutes=720,
+        warm_up=RECURSION_MINUTES,
         inputs=("close",),
-        compute=lambda w: rsi(w, length),
-    )
+        source="Wilder (1978)",
+    )(partial(rsi, length=_length))
 
 
-FEATURES = (
-    *(_return(minutes) for minutes in (1, 5, 15, 60, 240)),
-    Feature(
-        "momentum_slope",
-        "momentum",
-        "OLS slope of ln close over 30 min x 30 / (sigma_240 sqrt 30), held at +-10",
-        "sigma",
-        -10.0,
-        10.0,
-        300,
-        ("close",),
-        momentum_slope,
-    ),
-    Feature(
-        "acceleration",
-        "momentum",
-        "(ret_15 - ret_15 a quarter hour ago) / (sigma_240 sqrt 30), held at +-10",
-        "sigma",
-        -10.0,
-        10.0,
-        300,
-        ("close",),
-        acceleration,
-    ),
-    _rsi(7),
-    _rsi(14),
-    Feature(
-        "macd",
-        "momentum",
-        "EMA12 - EMA26 of ln close (Appel), held at +-1e4",
-        "bps",
-        -1e4,
-        1e4,
-        720,
-        ("close",),
-        macd,
-    ),
-    Feature(
-        "macd_histogram",
-        "momentum",
-        "macd - EMA9(macd), held at +-1e4",
-        "bps",
-        -1e4,
-        1e4,
-        720,
-        ("close",),
-        macd_histogram,
-    ),
+@FAMILY.feature(unit="0-100", low=0.0, high=100.0, warm_up=1440, inputs=("high", "low"), source="Wilder (1978)")
+def adx(w: Window) -> Array:
+    """Wilder mean over 14 of 100 |DI+ - DI-| / (DI+ + DI-), each over 14 min; 0 when still."""
+    return 100.0 * np.asarray(average_directional_index(w.grid.high, w.grid.low, 14))
+
+
+@FAMILY.feature(
+    unit="bps",
+    low=-EMA_LIMIT,
+    high=EMA_LIMIT,
+    warm_up=RECURSION_MINUTES,
+    inputs=("close",),
+    source="Appel (1979); of log prices",
 )
+def macd(w: Window) -> Array:
+    """EMA12 - EMA26 of ln close, held at +-1e4."""
+    return ema_spread(w, 12, 26)
+
+
+@FAMILY.feature(
+    unit="bps",
+    low=-EMA_LIMIT,
+    high=EMA_LIMIT,
+    warm_up=RECURSION_MINUTES,
+    inputs=("close",),
+    source="Appel (1979); of log prices",
+)
+def macd_histogram(w: Window) -> Array:
+    """MACD line (EMA12 - EMA26 of ln close) minus its EMA9, held at +-1e4."""
+    line = w.once(ema_spreads)[2]
+    return np.asarray(held(line - span_ema(line, 9), BPS, -EMA_LIMIT, EMA_LIMIT))
+
+
+@FAMILY.feature(unit="sigma", low=-10.0, high=10.0, warm_up=300, inputs=("close",))
+def acceleration(w: Window) -> Array:
+    """(ret_15 - ret_15 a quarter hour ago) / (sigma_240 sqrt 30), held at +-10."""
+    newest = w.log_return(15)
+    gap = newest - lag(newest, 15)
+    return np.asarray(held(ratio(gap, w.volatility_240), np.sqrt(1440.0 / 30.0), -10.0, 10.0))
+
+
+FEATURES = tuple(FAMILY.features)

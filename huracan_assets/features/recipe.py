@@ -47,7 +47,12 @@ SOURCES: tuple[Path, ...] = (
         Path(__file__).with_name(f"{name}.py")
         for name in (
             "kernels",
+            "moment_kernels",
+            "edge",
+            "recursions",
             "rolling",
+            "events",
+            "optional_inputs",
             "window",
             "declaration",
             "momentum",

@@ -1,42 +1,45 @@
-"""Temporal: where the bar's close stands in the day and in the week, on a circle."""
+"""Temporal: where the bar's close stands in the day and in the week, on a circle, and in which session."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from huracan_assets.features.declaration import Feature
+from huracan_assets.features.declaration import Family
 from huracan_assets.features.kernels import Array
 from huracan_assets.features.window import Window
 
-MINUTES_PER_WEEK = 7 * 1440
+FAMILY = Family("temporal")
+DAY, WEEK, SESSION = 1440, 7 * 1440, 480
 MONDAY = 4 * 1440  # 1970-01-01 was a Thursday
 
 
-def epoch_minutes(w: Window) -> NDArray[np.int64]:
-    """(n,) whole minutes since 1970 at each close."""
-    return w.grid.known_at.astype("datetime64[m]").astype(np.int64)
+def circle(w: Window, period: int, start: int, cosine: bool) -> Array:
+    """Sine or cosine of the close's place in a period that began `start` minutes after 1970."""
+    angle = 2.0 * np.pi / period * np.arange(period)
+    table: Array = np.cos(angle) if cosine else np.sin(angle)
+    return table[(w.minute - start) % period]
 
 
-def day_angle(w: Window) -> Array:
-    """(n,) radians: 0 at 00:00 UTC, 2 pi a day."""
-    return (2.0 * np.pi / 1440.0) * (epoch_minutes(w) % 1440).astype(np.float64)
+for _name, _period, _start in (("minute_of_day", DAY, 0), ("day_of_week", WEEK, MONDAY)):
+    for _wave in ("sin", "cos"):
+        FAMILY.feature(
+            name=f"{_name}_{_wave}",
+            formula=f"{_wave}(2 pi minute of the {'day' if _period == DAY else 'week'} / {_period}) at the close, UTC",
+            unit="-1..1",
+            low=-1.0,
+            high=1.0,
+            warm_up=1,
+            inputs=("clock",),
+            source="circular coding, Mardia (1972)",
+        )(partial(circle, period=_period, start=_start, cosine=_wave == "cos"))
 
 
-def week_angle(w: Window) -> Array:
-    """(n,) radians: 0 on Monday 00:00 UTC, 2 pi a week."""
-    return (2.0 * np.pi / MINUTES_PER_WEEK) * ((epoch_minutes(w) - MONDAY) % MINUTES_PER_WEEK).astype(np.float64)
+@FAMILY.feature(unit="session", low=0.0, high=2.0, warm_up=1, inputs=("clock",))
+def session(w: Window) -> Array:
+    """Eight hours of the day, by the close, UTC: 0 Asia from 00:00, 1 Europe from 08:00, 2 Americas from 16:00."""
+    return (w.minute % DAY // SESSION).astype(np.float64)
 
 
-def _clock(name: str, formula: str, compute: Callable[[Window], Array]) -> Feature:
-    return Feature(name, "temporal", formula, "-1..1", -1.0, 1.0, 1, ("clock",), compute)
-
-
-FEATURES = (
-    _clock("minute_of_day_sin", "sin(2 pi minute of day / 1440) at the close", lambda w: np.sin(day_angle(w))),
-    _clock("minute_of_day_cos", "cos(2 pi minute of day / 1440) at the close", lambda w: np.cos(day_angle(w))),
-    _clock("day_of_week_sin", "sin(2 pi minute of week / 10080) at the close", lambda w: np.sin(week_angle(w))),
-    _clock("day_of_week_cos", "cos(2 pi minute of week / 10080) at the close", lambda w: np.cos(week_angle(w))),
-)
+FEATURES = tuple(FAMILY.features)

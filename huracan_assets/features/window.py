@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from huracan_assets.features.kernels import Array, carry_forward
-from huracan_assets.features.rolling import lag, mean, moments, wilder
+from huracan_assets.features.events import Events, Times
+from huracan_assets.features.kernels import Array, rolling_range
+from huracan_assets.features.moment_kernels import rolling_deviation, rolling_shape
+from huracan_assets.features.recursions import LAST_PRICE_LIMIT, average_true_range, carry_forward, true_range
+from huracan_assets.features.rolling import Joint, joint, lag, least, mean
 from huracan_assets.market.grid import MinuteGrid
 
 BPS = 1e4
 MINUTES_PER_DAY = 1440.0
-LAST_PRICE_LIMIT = 60  # minutes a close stays "the last price"; beyond an hour's silence there is none
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -22,62 +27,96 @@ class Window:
     """[day - WARM_UP_DAYS, day] on a dense minute grid.
 
     Args:
-        grid: the symbol's minutes, n of them.
+        grid: the symbol's minutes, n of them; what is no sound number is NaN.
         benchmark: the benchmark's on the same minutes; None where there is none.
-        funding_ts: (k,) funding times inside the window, sorted.
-        funding_rate: (k,) fractions.
         first_row: the first minute of the day itself; rows before it are warm-up and are not read.
+        funding: `rate`, fractions; None where there is none, as for all that follow.
+        open_interest: `open_interest`, in the base coin.
+        order_books: `bid`, `ask`, `bid_size`, `ask_size` of the best level, `bid_depth` and `ask_depth` of all levels.
+        perpetual: the perpetual's minutes.
+        sentiment: `score`.
     """
 
     grid: MinuteGrid
     benchmark: MinuteGrid | None
-    funding_ts: NDArray[np.datetime64]
-    funding_rate: Array
     first_row: int
+    funding: Events | None = None
+    open_interest: Events | None = None
+    order_books: Events | None = None
+    perpetual: MinuteGrid | None = None
+    sentiment: Events | None = None
+    _made: dict[Callable[[Window], Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, series: Callable[[Window], T]) -> T:
+        """What several features read, computed when the first of them asks; nobody writes into it."""
+        if series not in self._made:
+            self._made[series] = series(self)
+        made: T = self._made[series]
+        return made
 
     @property
     def size(self) -> int:
         """Minutes in the window."""
         return len(self.grid)
 
+    @cached_property
+    def known_at(self) -> Times:
+        """(n,) each minute's close, when its features become known."""
+        return self.grid.known_at
+
+    @cached_property
+    def minute(self) -> NDArray[np.int64]:
+        """(n,) whole minutes since 1970 at each close."""
+        return self.known_at.astype("datetime64[m]").astype(np.int64)
+
     def undefined(self) -> Array:
         """(n,) NaN: the value of a feature whose input the source does not have."""
         return np.full(self.size, np.nan)
 
     @cached_property
+    def log_close(self) -> Array:
+        """Log of the close."""
+        return np.log(self.grid.close)
+
+    @cached_property
+    def log_range(self) -> Array:
+        """ln(high / low)."""
+        return np.log(self.grid.high / self.grid.low)
+
+    @cached_property
     def last_log_close(self) -> Array:
         """Log of the last price known at each close, carried over gaps of up to an hour."""
-        return carry_forward(np.log(self.grid.close), LAST_PRICE_LIMIT)
+        return np.asarray(carry_forward(self.log_close, LAST_PRICE_LIMIT))
 
     @cached_property
     def returns(self) -> Array:
         """One-minute log returns; undefined where this minute or the one before is missing."""
-        return one_minute_returns(self.grid)
+        return self.log_close - lag(self.log_close, 1)
 
     @cached_property
     def benchmark_returns(self) -> Array:
         """As `returns`, of the benchmark; all NaN without one."""
-        return self.undefined() if self.benchmark is None else one_minute_returns(self.benchmark)
+        if self.benchmark is None:
+            return self.undefined()
+        log_close = np.log(self.benchmark.close)
+        return log_close - lag(log_close, 1)
 
     @cached_property
     def benchmark_log_close(self) -> Array:
         """As `last_log_close`, of the benchmark; all NaN without one."""
         if self.benchmark is None:
             return self.undefined()
-        return carry_forward(np.log(self.benchmark.close), LAST_PRICE_LIMIT)
+        return np.asarray(carry_forward(np.log(self.benchmark.close), LAST_PRICE_LIMIT))
 
     @cached_property
     def true_range(self) -> Array:
         """max(high, last close) - min(low, last close), in price; a gap's jump belongs to no minute."""
-        before = lag(self.grid.close, 1)
-        high = np.fmax(self.grid.high, before)
-        low = np.fmin(self.grid.low, before)
-        return np.where(self.grid.present, high - low, np.nan)
+        return np.asarray(true_range(self.grid.high, self.grid.low, self.grid.close))
 
     @cached_property
     def atr(self) -> Array:
-        """Wilder's average true range over 14 minutes, in price."""
-        return wilder(self.true_range, 14)
+        """Wilder's average true range over 14 minutes, in price; 0 where it is but the memory of moves long past."""
+        return np.asarray(average_true_range(self.grid.high, self.grid.low, self.grid.close, 14))
 
     @cached_property
     def typical(self) -> Array:
@@ -90,11 +129,16 @@ class Window:
         g = self.grid
         spread = g.high - g.low
         inside = (g.close - g.low) - (g.high - g.close)
-        return np.where(spread > 0, inside / np.where(spread > 0, spread, 1.0), np.where(g.present, 0.0, np.nan))
+        return inside / np.where(spread == 0.0, 1.0, spread)
+
+    @cached_property
+    def squared_returns(self) -> Array:
+        """The squares of `returns`."""
+        return self.returns**2
 
     def realised(self, minutes: int) -> Array:
         """Realised volatility over `minutes` as a fraction a day: sqrt(1440 mean r^2)."""
-        return np.sqrt(MINUTES_PER_DAY * mean(self.returns**2, minutes))
+        return np.sqrt(MINUTES_PER_DAY * mean(self.squared_returns, minutes))
 
     @cached_property
     def volatility_60(self) -> Array:
@@ -114,15 +158,32 @@ class Window:
     @cached_property
     def band(self) -> tuple[Array, Array]:
         """Mean and population deviation of the log close over 20 minutes: Bollinger's band."""
-        table = moments(np.log(self.grid.close), 20)
-        return table.mean, table.std
+        return rolling_deviation(self.log_close, 20, least(20))
+
+    @cached_property
+    def shape_240(self) -> tuple[Array, Array, Array]:
+        """Population deviation, skewness and excess kurtosis of the returns over 240 minutes."""
+        return rolling_shape(self.returns, 240, least(240))
+
+    @cached_property
+    def with_last_240(self) -> Joint:
+        """Joint moments of the returns and those of the minute before, over 240 minutes."""
+        return joint(self.returns, lag(self.returns, 1), 240)
+
+    @cached_property
+    def with_benchmark_240(self) -> Joint:
+        """Joint moments of the returns and the benchmark's, over 240 minutes."""
+        return joint(self.returns, self.benchmark_returns, 240)
+
+    def range(self, minutes: int) -> tuple[Array, Array]:
+        """Highest high and lowest low of the last minutes."""
+        return rolling_range(self.grid.high, self.grid.low, minutes, least(minutes))
+
+    @cached_property
+    def hour_range(self) -> tuple[Array, Array]:
+        """`range(60)`."""
+        return self.range(60)
 
     def log_return(self, minutes: int) -> Array:
         """Log return from the last price known `minutes` ago to this close."""
-        return np.where(self.grid.present, self.last_log_close - lag(self.last_log_close, minutes), np.nan)
-
-
-def one_minute_returns(grid: MinuteGrid) -> Array:
-    """(n,) log close minus the log close of the minute before, NaN where either is missing."""
-    log_close = np.log(grid.close)
-    return log_close - lag(log_close, 1)
+        return self.log_close - lag(self.last_log_close, minutes)

@@ -1,4 +1,4 @@
-"""Features against the libraries that also compute them, and against direct loops over their formulas."""
+"""Features against direct loops over their formulas, and on markets whose truth is planted."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from bidask import edge
 from scipy import stats
 
 from huracan_assets.features.compute import compute_window
+from huracan_assets.features.edge import rolling_edge
+from huracan_assets.features.events import Events
 from huracan_assets.features.kernels import Array
-from huracan_assets.features.microstructure import edge_spread
 from huracan_assets.features.trend import closed_bars
 from huracan_assets_tests.features.random_market import window
 
@@ -31,37 +31,12 @@ def last(x: Array, i: int, minutes: int) -> Array:
     return x[i - minutes + 1 : i + 1]
 
 
-def wilder(x: Array, length: int) -> Array:
-    """Wilder's own recursion, seeded with a plain mean."""
-    out = np.full(x.size, np.nan)
-    mean = float(np.mean(x[1 : length + 1]))
-    for i in range(length + 1, x.size):
-        mean = (mean * (length - 1) + x[i]) / length
-        out[i] = mean
-    return out
-
-
-def ema(x: Array, span: int) -> Array:
-    """EMA by its weights over the last 1,000 values, without a recursion."""
-    alpha = 2.0 / (span + 1.0)
-    weights = alpha * (1.0 - alpha) ** np.arange(1000)
-    return np.array([np.nan] * 999 + [float(weights @ x[i - 999 : i + 1][::-1]) for i in range(999, x.size)])
-
-
-def test_spread_equals_bidasks_edge() -> None:
-    spread = edge_spread(G.open, G.high, G.low, G.close, 240)
-    for i in ROWS:
-        prices = [last(x, i, 240) for x in (G.open, G.high, G.low, G.close)]
-        assert spread[i] == pytest.approx(edge(*prices, sign=True), rel=1e-8, abs=1e-10)
-        assert TABLE["spread_bps"][i] == pytest.approx(1e4 * max(0.0, edge(*prices, sign=True)), rel=1e-8, abs=1e-6)
-
-
 def test_spread_finds_a_planted_bid_ask_bounce() -> None:
     rng = np.random.default_rng(0)
     mid = np.cumsum(rng.normal(0, 1e-4, (3000, 40)).ravel()).reshape(3000, 40)
     trades = np.exp(mid + rng.choice([-1, 1], mid.shape) * 10e-4)
-    ohlc = trades[:, 0], trades.max(axis=1), trades.min(axis=1), trades[:, -1]
-    spread = edge_spread(*ohlc, 240)
+    ohlc = np.log([trades[:, 0], trades.max(axis=1), trades.min(axis=1), trades[:, -1]]).T.copy()
+    spread = rolling_edge(ohlc, 240, 120)
     assert 1e4 * np.nanmean(spread) == pytest.approx(20.0, rel=0.05)
 
 
@@ -118,6 +93,17 @@ def test_spread_finds_a_planted_bid_ask_bounce() -> None:
                 [G.high[j] - G.low[j] == np.min(last(G.high - G.low, j, 7)) for j in range(i - 59, i + 1)]
             ),
         ),
+        ("tail_ratio", lambda i: tails(i)),
+        ("realised_vol_5m", lambda i: fives(i)),
+        ("corwin_schultz_bps", lambda i: corwin_schultz(i)),
+        (
+            "ret_z_15",
+            lambda i: stats.zscore([np.log(G.close[j] / G.close[j - 15]) for j in range(i - 1439, i + 1)])[-1],
+        ),
+        ("vol_jump", lambda i: volume_jump(i)),
+        ("compress_rank", lambda i: 1 - np.mean(narrower(i))),
+        ("line_residual_z", lambda i: line_residual(i)),
+        ("taker_imbalance_ew_15", lambda i: recent_imbalance(i)),
         ("momentum_slope", lambda i: slope_in_sigmas(i)),
         ("vwap_distance", lambda i: vwap_distance(i)),
         ("vol_regime", lambda i: np.mean(volatility_ranks(i))),
@@ -133,6 +119,50 @@ def slope_in_sigmas(i: int) -> float:
     return float(fitted * 30 / np.sqrt(30 * np.mean(last(RETURNS, i, 240) ** 2)))
 
 
+def tails(i: int) -> float:
+    low, high = np.quantile(last(RETURNS, i, 240), [0.05, 0.95])
+    return float(abs(high) / abs(low))
+
+
+def fives(i: int) -> float:
+    moves = [np.log(G.close[j] / G.close[j - 5]) for j in range(i - 239, i + 1)]
+    return float(np.sqrt(1440 / 5 * np.mean(np.square(moves))))
+
+
+def corwin_schultz(i: int) -> float:
+    """Their equations 14, 18 and the two before them, pair by pair."""
+    spreads = []
+    for j in range(i - 239, i + 1):
+        beta = np.log(G.high[j] / G.low[j]) ** 2 + np.log(G.high[j - 1] / G.low[j - 1]) ** 2
+        gamma = np.log(max(G.high[j], G.high[j - 1]) / min(G.low[j], G.low[j - 1])) ** 2
+        root = 3 - 2 * np.sqrt(2)
+        alpha = (np.sqrt(2 * beta) - np.sqrt(beta)) / root - np.sqrt(gamma / root)
+        spreads.append(max(0.0, 2 * (np.exp(alpha) - 1) / (1 + np.exp(alpha))))
+    return float(1e4 * np.mean(spreads))
+
+
+def volume_jump(i: int) -> float:
+    return float(stats.zscore([np.log(1 + np.mean(last(G.volume, j, 5))) for j in range(i - 1439, i + 1)])[-1])
+
+
+def narrower(i: int) -> Array:
+    widths = [np.log(last(G.high, j, 60).max() / last(G.low, j, 60).min()) for j in range(i - 1425, i + 1, 15)]
+    below: Array = (np.array(widths) < widths[-1]) + 0.5 * (np.array(widths) == widths[-1])
+    return below
+
+
+def line_residual(i: int) -> float:
+    price = np.log(last(G.close, i, 240))
+    left = price - np.polyval(np.polyfit(np.arange(240), price, 1), np.arange(240))
+    return float(left[-1] / np.std(left))
+
+
+def recent_imbalance(i: int) -> float:
+    """By the weights of the last 720 values: there is no recursion in it."""
+    weights = (1 - 2 / 16) ** np.arange(720)[::-1]
+    return float(weights @ last(2 * G.taker_buy_volume - G.volume, i, 720) / (weights @ last(G.volume, i, 720)))
+
+
 def vwap_distance(i: int) -> float:
     typical = (G.high + G.low + G.close) / 3
     weights = last(G.volume, i, 240)
@@ -140,37 +170,9 @@ def vwap_distance(i: int) -> float:
 
 
 def volatility_ranks(i: int) -> Array:
-    past = last(TABLE["realised_vol_60"], i, 1440)
+    past = TABLE["realised_vol_60"][i - 1425 : i + 1 : 15]
     below: Array = (past < past[-1]) + 0.5 * (past == past[-1])
     return below
-
-
-@pytest.mark.parametrize("length", [7, 14])
-def test_rsi_equals_wilders_recursion(length: int) -> None:
-    change = np.diff(np.log(G.close), prepend=np.nan)
-    up, down = wilder(np.maximum(change, 0), length), wilder(np.maximum(-change, 0), length)
-    np.testing.assert_allclose(TABLE[f"rsi_{length}"][ROWS], (100 * up / (up + down))[ROWS], rtol=1e-9)
-
-
-def test_adx_equals_wilders_steps() -> None:
-    up, down = np.diff(G.high, prepend=np.nan), -np.diff(G.low, prepend=np.nan)
-    plus = wilder(np.where((up > down) & (up > 0), up, 0.0), 14)
-    minus = wilder(np.where((down > up) & (down > 0), down, 0.0), 14)
-    index = np.abs(plus - minus) / (plus + minus)
-    index[:15] = index[15]
-    np.testing.assert_allclose(TABLE["adx"][ROWS], 100 * wilder(index, 14)[ROWS], rtol=1e-8)
-
-
-def test_atr_equals_wilders_true_range() -> None:
-    before = np.concatenate([[np.nan], G.close[:-1]])
-    true_range = np.fmax(G.high, before) - np.fmin(G.low, before)
-    np.testing.assert_allclose(TABLE["atr"][ROWS], (1e4 * wilder(true_range, 14) / G.close)[ROWS], rtol=1e-8)
-
-
-def test_ema_spreads_and_macd_equal_weighted_sums() -> None:
-    log_close = np.log(G.close)
-    np.testing.assert_allclose(TABLE["ema_8_34"][ROWS], 1e4 * (ema(log_close, 8) - ema(log_close, 34))[ROWS], atol=1e-7)
-    np.testing.assert_allclose(TABLE["macd"][ROWS], 1e4 * (ema(log_close, 12) - ema(log_close, 26))[ROWS], atol=1e-7)
 
 
 def test_entropy_equals_counting_patterns() -> None:
@@ -229,7 +231,9 @@ def test_funding_is_the_newest_rate_known_and_dies_with_age() -> None:
     # The bar that closes at 08:00 knows the event of 08:00; the one before it does not.
     assert rates[start + 479] - rates[start + 478] == pytest.approx(0.1)
     assert TABLE["funding_mean"][start] == pytest.approx(rates[start] - 0.1)
-    stale = replace(WHOLE, funding_ts=WHOLE.funding_ts[:9], funding_rate=WHOLE.funding_rate[:9])
+    assert WHOLE.funding is not None
+    newest = Events(WHOLE.funding.ts[:9], WHOLE.funding.known_at[:9], {"rate": WHOLE.funding.values["rate"][:9]})
+    stale = replace(WHOLE, funding=newest)
     age = compute_window(stale)["funding_rate"]
     assert not np.isnan(age[start + 958]) and np.isnan(age[start + 960 :]).all()
 

@@ -10,8 +10,11 @@ import polars as pl
 import pytest
 
 from huracan_assets.days import DAY, days_between
-from huracan_assets.features.assets import RECIPE_TAG, stale_features
-from huracan_assets.features.inputs import INPUTS_TAG, feature_inputs
+from huracan_assets.errors import ContractError
+from huracan_assets.features.assets import stale_features
+from huracan_assets.features.day_account import RECIPE_TAG
+from huracan_assets.features.inputs import INPUTS_TAG, feature_inputs, read_optional
+from huracan_assets.features.optional_inputs import NOTHING_MORE, OPTIONAL_ASSETS, OPTIONAL_SCHEMAS
 from huracan_assets.features.recipe import WARM_UP_DAYS, recipe_hash
 from huracan_assets.resources.lake import Lake
 from huracan_assets.settings import settings
@@ -73,6 +76,39 @@ def test_a_symbols_own_day_touches_itself_and_the_warm_up_after_it_and_no_other_
 def test_a_candle_of_the_benchmark_touches_the_same_days_of_every_symbol(lake: Lake) -> None:
     lake.write_frame("candles", BENCHMARK, CHANGED, candle(-1.0))
     assert stale(lake) == dict.fromkeys(SYMBOLS, TOUCHED)
+
+
+@pytest.mark.parametrize("asset", OPTIONAL_ASSETS.values())
+def test_an_input_that_the_lake_lacked_makes_its_readers_stale_when_it_comes_and_when_it_changes(
+    lake: Lake, asset: str
+) -> None:
+    for value in (1.0, 2.0):
+        lake.write_frame(asset, OTHER, CHANGED, candle(value))
+        assert stale(lake) == {BENCHMARK: [], OTHER: TOUCHED, THIRD: []}
+        make(lake, OTHER, TOUCHED)
+        assert stale(lake) == NOTHING
+
+
+@pytest.mark.parametrize("name", OPTIONAL_ASSETS)
+def test_what_the_lake_lacks_is_none_and_what_it_has_is_read_whole(tmp_path: Path, name: str) -> None:
+    lake, asset = Lake.at(tmp_path), OPTIONAL_ASSETS[name]
+    assert read_optional(lake, OTHER, DAYS) == NOTHING_MORE
+    empty = pl.DataFrame(schema=OPTIONAL_SCHEMAS[name])
+    lake.write_frame(asset, OTHER, DAYS[1], empty)
+    assert read_optional(lake, OTHER, DAYS) == NOTHING_MORE
+    rows = empty.clear(2)
+    lake.write_frame(asset, OTHER, DAYS[3], rows)
+    found = vars(read_optional(lake, OTHER, DAYS))
+    assert found[name].equals(rows)
+    assert [other for other, frame in found.items() if frame is not None] == [name]
+    assert read_optional(lake, OTHER, DAYS[:3]) == NOTHING_MORE
+
+
+def test_an_input_of_another_shape_is_refused(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    lake.write_frame("sentiment", OTHER, DAYS[0], candle(1.0))
+    with pytest.raises(ContractError, match=f"sentiment of {OTHER}, {DAYS[0]} .*and features read"):
+        read_optional(lake, OTHER, DAYS)
 
 
 def test_funding_of_the_benchmark_touches_the_benchmark_alone(lake: Lake) -> None:
