@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from huracan_assets import cli_market
+from huracan_assets import cli_features, cli_market
 from huracan_assets.errors import HuracanError, MarketError, SettingsError
 from huracan_assets.observability.console import console, say
 
@@ -71,6 +71,7 @@ app = typer.Typer(
 bundle = typer.Typer(no_args_is_help=True, help="Hand-off bundles.")
 app.add_typer(bundle, name="bundle")
 app.add_typer(cli_market.app, name="market")
+app.add_typer(cli_features.app, name="features")
 
 DayArgument = Annotated[str, typer.Argument(metavar="DAY", help="UTC day, e.g. 2025-06-30")]
 SymbolArgument = Annotated[str, typer.Argument(metavar="SYMBOL", help="e.g. BTC-USDT")]

@@ -7,6 +7,7 @@ HuracanError
 │   └── CandleError     rows that break the candle contract
 ├── StorageError        the lake, Postgres or MLflow cannot be read or written
 ├── ContractError       an artifact of an earlier room is not what the next room needs
+│   └── FeatureSetMismatch  a model stands on other features than this engine makes
 └── BundleError         a hand-off bundle that must not be loaded
 
 A message names what, where and what to do next.
@@ -51,6 +52,10 @@ class StorageError(HuracanError):
 
 class ContractError(HuracanError):
     """An artifact of an earlier room is not what the next room needs."""
+
+
+class FeatureSetMismatch(ContractError):  # noqa: N818
+    """A model stands on other features than this engine makes."""
 
 
 class BundleError(HuracanError):

@@ -65,10 +65,8 @@ def steps() -> tuple[dict[str, str], set[str]]:
     graph = defs.resolve_asset_graph()
     room = {key: str(graph.get(key).group_name) for key in graph.materializable_asset_keys}
     assets = {key.to_python_identifier(): name for key, name in room.items()}
-    checks = {
-        f"{check.asset_key.to_python_identifier()}_{check.name}": room[check.asset_key]
-        for check in graph.asset_check_keys
-    }
+    # A step may run several checks of an asset at once.
+    checks = {made.node_def.name: room[next(iter(made.check_keys)).asset_key] for made in defs.asset_checks or ()}
     return assets | checks, set(checks)
 
 

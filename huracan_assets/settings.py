@@ -142,6 +142,7 @@ class GuardSettings(Section):
     drift_bins: int = Field(ge=2)
     drift_alarm_quantile: float = Field(gt=0.5, lt=1, description="share of driftless features without an alarm")
     leakage_correlation_max: float = Field(gt=0, lt=1, description="|rank IC| of one feature above which it is a proxy")
+    leakage_cuts: int = Field(ge=1, description="moments at which a night makes its features again without the future")
 
 
 class SimulationSettings(Section):
@@ -238,6 +239,7 @@ class ValidationSettings(Section):
     bootstrap_block_days: int = Field(ge=1)
     permutation_min_shift_bars: int = Field(ge=1, description="shorter circular shifts are too like the truth")
     stress_days: int = Field(ge=1, description="the newest out-of-sample days, replayed under stress")
+    importance_shifts: int = Field(ge=1, description="circular shifts of a feature a segment, for its importance")
 
 
 class GateSettings(Section):

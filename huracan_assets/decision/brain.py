@@ -15,6 +15,7 @@ from huracan_assets.decision.policy import DecisionPolicy, Evidence, decide
 from huracan_assets.engines.consensus import consensus
 from huracan_assets.engines.leading import leading_engine
 from huracan_assets.errors import ContractError
+from huracan_assets.features.feature_sets import BASELINE, FeatureSet
 from huracan_assets.learning.linear_model import LinearModel
 from huracan_assets.learning.ppo_walk_forward import vote
 from huracan_assets.learning.side_model import SideModel, SidePair, predict
@@ -45,10 +46,19 @@ class Brain:
     names: tuple[str, ...]
     recipe_sha256: str
 
+    @property
+    def feature_set(self) -> FeatureSet:
+        """What it was trained on."""
+        return FeatureSet(name=BASELINE, recipe_sha256=self.recipe_sha256, names=self.names)
+
     def files(self) -> dict[str, bytes]:
         """The Brain as files of text, JSON and safetensors; `from_files` reads them back."""
         long, short = self.models
-        features = {"names": self.names, "recipe_sha256": self.recipe_sha256}
+        features = {
+            "feature_set": self.feature_set.reference,
+            "names": self.names,
+            "recipe_sha256": self.recipe_sha256,
+        }
         return {
             "policy.json": canonical_json(self.policy),
             "features.json": canonical_json(features),
@@ -59,11 +69,15 @@ class Brain:
         }
 
     @classmethod
-    def from_files(cls, files: Mapping[str, bytes]) -> Brain:
+    def from_files(cls, files: Mapping[str, bytes], made: FeatureSet) -> Brain:
         """The Brain of a registered folder or a hand-off bundle.
 
+        Args:
+            made: the features that it will be asked about.
+
         Raises:
-            ContractError: a file is missing.
+            ContractError: a file is missing, or the files do not belong together.
+            FeatureSetMismatch: it was trained on another set than `made`.
         """
         absent = [name for name in BRAIN_FILES if name not in files]
         if absent:
@@ -73,13 +87,32 @@ class Brain:
             SideModel(booster=files[f"lightgbm_{side}.txt"].decode(), linear=LinearModel.model_validate(linear[side]))
             for side in ("long", "short")
         )
-        return cls(
+        brain = cls(
             policy=DecisionPolicy.model_validate_json(files["policy.json"]),
             models=(long, short),
             agent=files["ppo.safetensors"],
             names=tuple(features["names"]),
             recipe_sha256=features["recipe_sha256"],
         )
+        brain.refuse_mixed_files(features.get("feature_set", "none"))
+        brain.feature_set.refuse_unless(made, "the Brain")
+        return brain
+
+    def refuse_mixed_files(self, pinned: str) -> None:
+        """Refuse a Brain whose files are of different Brains.
+
+        Args:
+            pinned: the feature set that its files name.
+
+        Raises:
+            ContractError: the set is not that of its features, or the boosters were trained on others.
+        """
+        again = "register or hand it over again"
+        own = self.feature_set
+        if pinned.rpartition("@")[2] != own.sha256:
+            raise ContractError(f"a Brain pins the feature set {pinned}, and its features are {own.reference}: {again}")
+        if any(side.feature_names != self.names for side in self.models):
+            raise ContractError(f"a Brain's boosters were trained on other features than {own.short} names: {again}")
 
     def decisions(
         self,

@@ -1,4 +1,6 @@
-"""What can be learned? LightGBM, PPO and the calibrator, each fold by fold, each fit on the record before it begins."""
+"""What can be learned? LightGBM, PPO and the calibrator, each fold by fold, each fit on the record before it begins;
+and what the models stand on.
+"""
 
 from functools import cache
 from pathlib import Path
@@ -8,13 +10,29 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
+from huracan_assets.days import DAY
 from huracan_assets.features.feature_version import FeatureVersion
+from huracan_assets.features.recipe import RECIPE
 from huracan_assets.learning.calibration import fit_calibrators
 from huracan_assets.learning.classroom import Classroom, classroom, fill_returns
+from huracan_assets.learning.feature_importance import (
+    METRIC,
+    FeatureImportance,
+    Importance,
+    Stability,
+    agreement,
+    describe,
+    importance_rows,
+    measure_importance,
+    members,
+    seed_of,
+    since,
+)
 from huracan_assets.learning.lightgbm_model import train_walk_forward as train_lightgbm
 from huracan_assets.learning.ppo_walk_forward import PPOWalkForward
 from huracan_assets.learning.ppo_walk_forward import train_walk_forward as train_ppo
 from huracan_assets.learning.records import Calibrator, FoldRecord, LightGBMModel, out_of_fold_frame, utc
+from huracan_assets.observability.importance_plot import importance_bars
 from huracan_assets.observability.plots import importance, reliability_diagram, training_curve
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.partitions import symbol_day
@@ -27,6 +45,9 @@ from huracan_assets.simulation.assets import window_market, window_unknown
 from huracan_assets.simulation.conditions import trade_conditions
 from huracan_assets.simulation.costs import Costs
 
+FAMILIES = {feature.name: feature.family for feature in RECIPE}
+FAMILY_COLUMNS = ("family", "gain %", "variance %", "loss", "error")
+FEATURE_COLUMNS = ("feature", *FAMILY_COLUMNS)
 CURVES = ("charts/net_bps", "charts/trade_rate", "losses/entropy", "losses/explained_variance")
 LAST_FOLD = "last_fold."
 
@@ -163,6 +184,68 @@ def calibrator(
             "reliability_short": dg.MetadataValue.md(reliability_diagram(calibrated[:, 1], ts.won[judged, 1])),
         },
     )
+
+
+@dg.asset(**room("learning", "lightgbm", "json"))
+def feature_importance(
+    context: dg.AssetExecutionContext,
+    feature_version: FeatureVersion,
+    decision_bars: pl.DataFrame,
+    trade_outcomes: pl.DataFrame,
+    lightgbm_model: LightGBMModel,
+) -> dg.MaterializeResult[FeatureImportance]:
+    """What the folds' models stand on: gain and variance share, and what each feature and family is worth unseen.
+
+    Worth is the rise of the log loss on the test segment when a feature, or a family as one, is shifted in a circle.
+    """
+    day, symbol = symbol_day(context.partition_key)
+    room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
+    bounds = settings().validation
+    families = [FAMILIES[name] for name in room_.ts.names]
+    found = measure_importance(
+        room_.ts,
+        room_.folds,
+        lightgbm_model.per_fold,
+        members(families),
+        bounds.importance_shifts,
+        bounds.permutation_min_shift_bars,
+        seed_of(context.partition_key, settings().seed),
+    )
+    features, grouped = describe(room_.ts.names, families, found)
+    report = FeatureImportance(
+        symbol=symbol,
+        day=day,
+        feature_set=lightgbm_model.feature_set.reference,
+        metric=METRIC,
+        shifts=bounds.importance_shifts,
+        log_loss=tuple(found.log_loss.tolist()),
+        features=features,
+        families=grouped,
+        stability=Stability(gain=agreement(found.gain), variance=agreement(found.variance), loss=agreement(found.loss)),
+    )
+    return artifact(report, _importance_metadata(report, found))
+
+
+def _importance_metadata(report: FeatureImportance, found: Importance) -> dict[str, Any]:
+    """The page; the night before is compared here and not in the document, which must not depend on who ran when."""
+    lake, eve = Lake.open(), report.day - DAY
+    before = None
+    if lake.has("feature_importance", report.symbol, eve, "json"):
+        document = lake.read_document("feature_importance", report.symbol, eve)
+        before = since(FeatureImportance.model_validate(document), report)
+    stability: dict[str, Any] = {
+        f"stability_{name}": "no two folds have any" if value is None else value
+        for name, value in report.stability.model_dump().items()
+    }
+    names, families = ([line.name for line in lines] for lines in (report.features, report.families))
+    loss, family_loss = found.loss * 1e4, found.family_loss * 1e4
+    return {
+        **stability,
+        "stability_since_the_night_before": f"the lake has no importance of {eve}" if before is None else before,
+        "families": dg.MetadataValue.md(markdown_table(importance_rows(report.families), FAMILY_COLUMNS)),
+        "features": dg.MetadataValue.md(markdown_table(importance_rows(report.features), FEATURE_COLUMNS)),
+        "plot": dg.MetadataValue.md(importance_bars(names, loss, families, family_loss, "rise of the log loss, 1e-4")),
+    }
 
 
 def out_of_fold(model: LightGBMModel, room_: Classroom, symbol: str, day: Any) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -94,19 +94,19 @@ def train_walk_forward(
     raw = np.full((len(ts), 2), np.nan)
     per_fold: list[SidePair] = []
     for done, fold in enumerate(folds):
-        pair = _fit_pair(ts, fold.train, settings, seed)
+        pair = fit_pair(ts, fold.train, settings, seed)
         raw[fold.test] = predict(pair, ts.features[fold.test])
         per_fold.append(pair)
         if progress is not None:
             progress(2 * (done + 1), 2 * (len(folds) + 1))
-    final = _fit_pair(ts, np.flatnonzero(ts.teachable), settings, seed)
+    final = fit_pair(ts, np.flatnonzero(ts.teachable), settings, seed)
     if progress is not None:
         progress(2 * (len(folds) + 1), 2 * (len(folds) + 1))
     return WalkForwardModels(tuple(per_fold), final, raw, _importance(final))
 
 
-def _fit_pair(ts: TrainingSet, rows: NDArray[np.int64], settings: LightGBMSettings, seed: int) -> SidePair:
-    """Each side has its own evidence for the features, so its own data set."""
+def fit_pair(ts: TrainingSet, rows: NDArray[np.int64], settings: LightGBMSettings, seed: int) -> SidePair:
+    """Both sides' models on some rows and nothing else; each has its own evidence for the features."""
     won = ts.won[rows].astype(np.float64)
     weights = sample_weights(ts, rows, settings.recency_half_life_days)
     pooled = float(np.average(won, axis=0, weights=weights).mean())

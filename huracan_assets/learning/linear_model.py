@@ -6,6 +6,8 @@ it (`feature_evidence.py`), so that the penalty weighs most on what has shown le
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
@@ -30,12 +32,20 @@ class LinearModel(BaseModel):
 
     def predict(self, features: NDArray[np.float32]) -> Floats:
         """Probabilities (m,) for features (m, f) in the training set's column order."""
+        return np.asarray(1.0 / (1.0 + np.exp(-self.score(features))))
+
+    def score(self, features: NDArray[np.float32]) -> Floats:
+        """z (m,), the log odds."""
         z = np.full(len(features), self.intercept)
         # Column by column: a matrix product sums in an order that depends on how many rows there are.
         for column, weight in enumerate(self.coefficient):
             if weight != 0.0:
-                z += weight * _standardised(features[:, column], self.centre[column], self.scale[column])
-        return np.asarray(1.0 / (1.0 + np.exp(-z)))
+                z += self.part(column, features[:, column])
+        return z
+
+    def part(self, column: int, values: NDArray[np.floating[Any]]) -> Floats:
+        """What a column with these values (m,) adds to z."""
+        return self.coefficient[column] * _standardised(values, self.centre[column], self.scale[column])
 
 
 def fit_linear(
@@ -52,12 +62,8 @@ def fit_linear(
     """
     from sklearn.linear_model import LogisticRegression
 
-    known = np.isfinite(features).any(axis=0)
-    usable = known & (evidence > 0.0)
-    centre, scale = np.zeros(len(evidence)), np.ones(len(evidence))
-    plain = features[:, known].astype(np.float64)
-    centre[known], spread = np.nanmean(plain, axis=0), np.nanstd(plain, axis=0)
-    scale[known] = np.where(spread > 0.0, spread, 1.0)
+    usable = np.isfinite(features).any(axis=0) & (evidence > 0.0)
+    centre, scale = centre_and_scale(features)
     mean = float(np.average(label, weights=weights))
     if not usable.any() or not 0.0 < mean < 1.0:
         bounded = float(np.clip(mean, 1e-6, 1.0 - 1e-6))
@@ -75,6 +81,16 @@ def fit_linear(
     coefficient[usable] = ridge.coef_[0] * evidence[usable]
     share[usable] = _variance_share(columns, ridge.coef_[0])
     return _model(centre, scale, coefficient, float(ridge.intercept_[0]), share)
+
+
+def centre_and_scale(features: NDArray[np.float32]) -> tuple[Floats, Floats]:
+    """Mean and deviation of each feature (f,) over the rows that have it; 0 and 1 where none has, 1 where it stands."""
+    known = np.isfinite(features).any(axis=0)
+    centre, scale = np.zeros(features.shape[1]), np.ones(features.shape[1])
+    plain = features[:, known].astype(np.float64)
+    centre[known], spread = np.nanmean(plain, axis=0), np.nanstd(plain, axis=0)
+    scale[known] = np.where(spread > 0.0, spread, 1.0)
+    return centre, scale
 
 
 def _variance_share(columns: Floats, coefficient: Floats) -> Floats:
@@ -95,5 +111,5 @@ def _model(centre: Floats, scale: Floats, coefficient: Floats, intercept: float,
     )
 
 
-def _standardised(values: NDArray[np.float32], centre: float, scale: float) -> Floats:
+def _standardised(values: NDArray[np.floating[Any]], centre: float, scale: float) -> Floats:
     return np.nan_to_num(np.clip((values.astype(np.float64) - centre) / scale, -CLIP, CLIP), nan=0.0)

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from huracan_assets.features.feature_sets import BASELINE, FeatureSet
 from huracan_assets.learning.calibration import IsotonicMap, Pair
 from huracan_assets.learning.side_model import SidePair
 from huracan_assets.learning.training_set import TrainingSet
@@ -50,6 +51,11 @@ class LightGBMModel(BaseModel):
     final: SidePair
     importance: tuple[tuple[str, float], ...]
     out_of_fold_sha256: str
+
+    @property
+    def feature_set(self) -> FeatureSet:
+        """What it was trained on."""
+        return FeatureSet(name=BASELINE, recipe_sha256=self.recipe_sha256, names=self.names)
 
 
 class Calibrator(BaseModel):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from huracan_assets.learning.linear_model import LinearModel
 
 Floats = NDArray[np.float64]
+FEATURE_NAMES = "feature_names="  # of LightGBM's text
 
 
 class SideModel(BaseModel):
@@ -17,6 +18,12 @@ class SideModel(BaseModel):
     model_config = ConfigDict(frozen=True)
     booster: str  # LightGBM's text
     linear: LinearModel
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The columns that the booster was trained on, as its own text tells them."""
+        (line,) = (line for line in self.booster.splitlines() if line.startswith(FEATURE_NAMES))
+        return tuple(line.removeprefix(FEATURE_NAMES).split())
 
     def predict(self, features: NDArray[np.float32]) -> Floats:
         """Raw probabilities (m,) for features (m, f) in the training set's column order."""

@@ -3,7 +3,7 @@
 Other rooms heal missing days through `heal`; nothing here looks at features or models.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import Any
@@ -25,7 +25,16 @@ from huracan_assets.observability.progress import progress
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.partitions import partition_key, symbol_day, trailing
 from huracan_assets.resources.lake import Lake
-from huracan_assets.resources.materialize import Made, by_symbol, conclude, make_range, record, record_forgotten, room
+from huracan_assets.resources.materialize import (
+    Made,
+    RangeResult,
+    by_symbol,
+    conclude,
+    make_range,
+    record,
+    record_forgotten,
+    room,
+)
 from huracan_assets.settings import settings
 
 LONG_WORK_DAYS = 32  # more than a month shows how far it has come
@@ -38,7 +47,7 @@ def market_source() -> MarketSource:
 
 
 @dg.asset(**room("market", "polars", "parquet"), backfill_policy=dg.BackfillPolicy.single_run())
-def candles(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+def candles(context: dg.AssetExecutionContext) -> RangeResult:
     """One-minute candles of a day, as the source has them: `ts` is the bar's open, `known_at` its close.
 
     A minute without a bar is absent, never filled. A day is refused whole when a row breaks the contract. All
@@ -53,37 +62,37 @@ def candles(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         lacking[symbol] = [day for day in days if partition_key(day, symbol) not in left.partitions]
     if left.partitions:
         context.log.info(f"{len(left.partitions)} days of candles were fetched by a run that was stopped")
-    return conclude(context, left.joined(_fetch(context, lacking, plot=single)))
+    yield from conclude(context, left.joined(_fetch(context, lacking, plot=single)))
 
 
 @dg.asset(**room("market", "polars", "parquet"), backfill_policy=dg.BackfillPolicy.single_run())
-def hourly_candles(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+def hourly_candles(context: dg.AssetExecutionContext) -> RangeResult:
     """The source's own hourly candles of a day, a second view of its minutes; `available` says whether it has any."""
-    return make_range(context, lambda symbol, days: make_hourly(context, symbol, days))
+    yield from make_range(context, lambda symbol, days: make_hourly(context, symbol, days))
 
 
 @dg.asset(**room("market", "polars", "parquet"), backfill_policy=dg.BackfillPolicy.single_run())
-def funding_rates(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+def funding_rates(context: dg.AssetExecutionContext) -> RangeResult:
     """Funding events of the perpetual on a day, known at `ts`; `available` says whether the source has any."""
-    return _make_expansion(context)
+    yield from _make_expansion(context)
 
 
 @dg.asset(**room("market", "polars", "parquet"), backfill_policy=dg.BackfillPolicy.single_run())
-def open_interest(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+def open_interest(context: dg.AssetExecutionContext) -> RangeResult:
     """Open interest of the perpetual through a day; `available` says whether the source has any."""
-    return _make_expansion(context)
+    yield from _make_expansion(context)
 
 
 @dg.asset(**room("market", "polars", "parquet"), backfill_policy=dg.BackfillPolicy.single_run())
-def order_books(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+def order_books(context: dg.AssetExecutionContext) -> RangeResult:
     """The ten best levels of both sides at the end of each minute; `available` says whether the source has any."""
-    return _make_expansion(context)
+    yield from _make_expansion(context)
 
 
 @dg.asset(**room("market", "polars", "parquet"), backfill_policy=dg.BackfillPolicy.single_run())
-def trades(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+def trades(context: dg.AssetExecutionContext) -> RangeResult:
     """Every trade of a day with its taker's side; `available` says whether the source has any."""
-    return _make_expansion(context)
+    yield from _make_expansion(context)
 
 
 @dg.asset(
@@ -91,13 +100,13 @@ def trades(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     deps=[candles, hourly_candles],
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
-def minute_status(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+def minute_status(context: dg.AssetExecutionContext) -> RangeResult:
     """Every minute of a day accounted for: traded, confirmed empty, an outage of the venue, or unknown.
 
     Other symbols of the venue are asked where minutes are absent, and fetched for it. When the candles of a day are
     made again, its account is made again, too.
     """
-    return make_range(context, lambda symbol, days: make_minute_status(context, symbol, days))
+    yield from make_range(context, lambda symbol, days: make_minute_status(context, symbol, days))
 
 
 @dg.asset(
@@ -105,12 +114,12 @@ def minute_status(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any
     deps=[dg.AssetDep(candles, partition_mapping=trailing(settings().market.revision_days))],
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
-def revision_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+def revision_report(context: dg.AssetExecutionContext) -> RangeResult:
     """What the source tells differently today of the days before, bar by bar; reported, never taken over in silence.
 
     Those of the last `market.revision_days` days that lie in the lake are fetched again.
     """
-    return make_range(context, lambda symbol, days: make_revision_report(context, symbol, days))
+    yield from make_range(context, lambda symbol, days: make_revision_report(context, symbol, days))
 
 
 def make_candles(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> dict[date, Mapping[str, Any]]:
@@ -153,12 +162,7 @@ def _left_behind(context: dg.AssetExecutionContext, symbol: str, days: Sequence[
     return left_behind(market_source(), Lake.open(), symbol, unknown)
 
 
-def make_funding(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> dict[date, Mapping[str, Any]]:
-    """Fetch funding of one symbol and write each day; a source without any gives empty days that say so."""
-    return _made_expansion("funding_rates", symbol, days)
-
-
-def _make_expansion(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+def _make_expansion(context: dg.AssetExecutionContext) -> RangeResult:
     asset = context.asset_key.path[-1]
     return make_range(context, lambda symbol, days: _made_expansion(asset, symbol, days))
 
@@ -218,10 +222,14 @@ def make_revision_report(
     return made
 
 
+def _expansion_maker(asset: str) -> Callable[[dg.AssetExecutionContext, str, Sequence[date]], Mapping[date, Any]]:
+    return lambda context, symbol, days: _made_expansion(asset, symbol, days)
+
+
 MAKERS = {
     "candles": make_candles,
     "hourly_candles": make_hourly,
-    "funding_rates": make_funding,
+    **{asset: _expansion_maker(asset) for asset in EXPANSIONS},
     "minute_status": make_minute_status,
     "revision_report": make_revision_report,
 }

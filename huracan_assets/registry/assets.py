@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 import huracan_assets
 from huracan_assets.decision.assets import Policies
 from huracan_assets.decision.brain import Brain, feature_matrix
+from huracan_assets.features.feature_sets import engine_set
 from huracan_assets.features.feature_version import FeatureVersion
 from huracan_assets.gates.verdict import GateVerdict
 from huracan_assets.learning.ppo_walk_forward import vote
@@ -102,11 +103,13 @@ def run_manifest(
     seeds = {"engine": settings().seed}
     if settings().market.source == "synthetic":
         seeds["synthetic_market"] = settings().market.synthetic.seed
-    manifest = RunManifest.collect(symbol, day, settings(), hashes, seeds, Path(huracan_assets.__path__[0]))
+    pinned, package = lightgbm_model.feature_set.reference, Path(huracan_assets.__path__[0])
+    manifest = RunManifest.collect(symbol, day, settings(), pinned, hashes, seeds, package)
     rows = [{"asset": name, "sha256": digest} for name, digest in manifest.data.items()]
     return artifact(
         manifest,
         {
+            "feature_set": manifest.feature_set,
             "commit": manifest.code.commit or "not committed",
             "uncommitted_changes": bool(manifest.code.dirty),
             "hashes": dg.MetadataValue.md(markdown_table(rows)),
@@ -126,8 +129,12 @@ def registered_model(
     gate_verdict: GateVerdict,
     run_manifest: RunManifest,
 ) -> dg.MaterializeResult[Registration]:
-    """The night's Brain as a version in MLflow: alias `challenger`, and `champion` only on an approving verdict."""
+    """The night's Brain as a version in MLflow: alias `challenger`, and `champion` only on an approving verdict.
+
+    Models of another feature set than this engine makes are refused: their golden rows would be of other features.
+    """
     day, symbol = symbol_day(context.partition_key)
+    lightgbm_model.feature_set.refuse_unless(engine_set(), f"the model of {symbol} on {day}")
     brain = Brain(
         policy=decision_policy.final,
         models=lightgbm_model.final,
@@ -135,19 +142,19 @@ def registered_model(
         names=lightgbm_model.names,
         recipe_sha256=lightgbm_model.recipe_sha256,
     )
-    files = brain.files() | {
-        "golden.json": canonical_json(_golden(brain, decision_bars)),
-        "walk_forward_report.json": canonical_json(walk_forward_report),
-        "gate_verdict.json": canonical_json(gate_verdict),
-        "run_manifest.json": canonical_json(run_manifest),
-    }
+    evidence = {"walk_forward_report": walk_forward_report, "gate_verdict": gate_verdict, "run_manifest": run_manifest}
+    files = brain.files() | {f"{name}.json": canonical_json(document) for name, document in evidence.items()}
+    files["golden.json"] = canonical_json(_golden(brain, decision_bars))
     decision = promotion(gate_verdict.approved, *_paired(walk_forward_report, forward_ledger, symbol))
     tracking = Tracking.open()
     with tempfile.TemporaryDirectory() as folder:
         for name, data in files.items():
             atomic_write(Path(folder) / name, data)
         digest = folder_hash(Path(folder))
-        tags = {"verdict": "approved" if gate_verdict.approved else "rejected"}
+        tags = {
+            "verdict": "approved" if gate_verdict.approved else "rejected",
+            "feature_set": brain.feature_set.reference,
+        }
         version = tracking.register(symbol, day, digest, Path(folder), tags, _figures(walk_forward_report))
     tracking.set_alias(symbol, "challenger", tracking.newest(symbol).version)
     tracking.crown(symbol, day, version.version if decision.promote else None)
@@ -155,6 +162,7 @@ def registered_model(
         Registration(symbol=symbol, day=day, content_sha256=digest, promoted=decision.promote, reason=decision.reason),
         {
             "version": version.version,
+            "feature_set": brain.feature_set.reference,
             "aliases": "challenger, champion" if decision.promote else "challenger",
             "reason": decision.reason,
             "mlflow": dg.MetadataValue.url(version.url),
@@ -166,7 +174,10 @@ def registered_model(
 def handoff_bundle(
     context: dg.AssetExecutionContext, gate_verdict: GateVerdict, registered_model: Registration
 ) -> dg.MaterializeResult[Handoff]:
-    """The signed folder that Hamilton loads, under `bundles/SYMBOL/DAY`; withheld, with the reason, unless promoted."""
+    """The signed folder that Hamilton loads, under `bundles/SYMBOL/DAY`; withheld, with the reason, unless promoted.
+
+    A Brain of another feature set than this engine makes ends the run: nobody would feed it what it was trained on.
+    """
     day, symbol = symbol_day(context.partition_key)
     refusal = _refusal(gate_verdict, registered_model)
     if refusal is not None:
@@ -176,8 +187,14 @@ def handoff_bundle(
     version = tracking.find(symbol, registered_model.content_sha256)
     with tempfile.TemporaryDirectory() as folder:
         files = {file.name: file.read_bytes() for file in tracking.download(version, Path(folder)).iterdir()}
+    pinned = Brain.from_files(files, engine_set()).feature_set.reference
     target = home() / "bundles" / symbol / day.isoformat()
-    metadata = {"symbol": symbol, "day": day.isoformat(), "model_sha256": registered_model.content_sha256}
+    metadata = {
+        "symbol": symbol,
+        "day": day.isoformat(),
+        "model_sha256": registered_model.content_sha256,
+        "feature_set": pinned,
+    }
     bundle = write_bundle(target, files, metadata, approved=gate_verdict.approved, key=signing_key())
     record = Handoff(
         symbol=symbol, day=day, handed_over=True, reason=registered_model.reason, content_sha256=bundle.content_sha256

@@ -50,6 +50,7 @@ class RunManifest(BaseModel):
     day: date
     code: CodeState
     settings: dict[str, Any]
+    feature_set: str  # name@hash of what the models were trained on
     data: dict[str, str]
     seeds: dict[str, int]
     packages: dict[str, str]
@@ -62,6 +63,7 @@ class RunManifest(BaseModel):
         symbol: str,
         day: date,
         settings: Settings,
+        feature_set: str,
         data: Mapping[str, str],
         seeds: Mapping[str, int],
         package: Path,
@@ -69,6 +71,7 @@ class RunManifest(BaseModel):
         """The manifest of a run in this process.
 
         Args:
+            feature_set: name@hash of what the models were trained on.
             data: content hash of every asset the night read or made, by name.
             seeds: by what they seed.
             package: the folder of the engine's code.
@@ -78,6 +81,7 @@ class RunManifest(BaseModel):
             day=day,
             code=collect_code_state(package),
             settings=settings_in_results(settings),
+            feature_set=feature_set,
             data=dict(data),
             seeds=dict(seeds),
             packages={name: version(name) for name in PACKAGES},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from huracan_assets.errors import HuracanError
 from huracan_assets.partitions import partition_key, symbol_day, symbol_days
+from huracan_assets.resources.data_versions import DATA_VERSION, inputs_moved, provenance
 from huracan_assets.resources.lake import Lake, content_hash
 
 OWNERS = ["team:huracan"]
@@ -41,6 +42,7 @@ def by_symbol(keys: Iterable[str]) -> dict[str, list[date]]:
 
 
 Make = Callable[[str, list[date]], Mapping[date, Mapping[str, Any]]]
+RangeResult = Iterator[dg.MaterializeResult[Any]]
 
 
 @dataclass
@@ -70,7 +72,7 @@ class Made:
         return Made(self.partitions | other.partitions, self.failed | other.failed)
 
 
-def make_range(context: dg.AssetExecutionContext, make: Make) -> dg.MaterializeResult[Any]:
+def make_range(context: dg.AssetExecutionContext, make: Make) -> RangeResult:
     """Make every partition of a run, symbol by symbol; one symbol's failure stops no other.
 
     Args:
@@ -89,16 +91,18 @@ def make_range(context: dg.AssetExecutionContext, make: Make) -> dg.MaterializeR
     return conclude(context, made)
 
 
-def conclude(context: dg.AssetExecutionContext, made: Made) -> dg.MaterializeResult[Any]:
-    """The result of a run over a range.
+def conclude(context: dg.AssetExecutionContext, made: Made) -> RangeResult:
+    """The result of a run over a range; then, once Dagster has recorded it, each partition's own data version.
+
+    Dagster has one data version for all partitions of a step. And what it holds to be the step's inputs is what they
+    were before the step: one that healed them is stale at birth, if it is not recorded again.
 
     Raises:
         HuracanError: something failed; what was made is recorded, and the message names all symbols that failed.
     """
     partitions = dict(sorted(made.partitions.items()))
     if made.failed:
-        for key, metadata in partitions.items():
-            record(context, context.asset_key, key, metadata)
+        _record_all(context, partitions, provenance(context, context.assets_def))
         if len(made.failed) == 1 and not partitions:
             raise made.error(next(iter(made.failed)))
         symbols = made.failed.keys() | {symbol_day(key)[1] for key in partitions}
@@ -108,7 +112,17 @@ def conclude(context: dg.AssetExecutionContext, made: Made) -> dg.MaterializeRes
         context.add_asset_metadata(metadata, partition_key=key)
     digests = {key: metadata["content_sha256"] for key, metadata in partitions.items()}
     only_digest = next(iter(digests.values())) if len(digests) == 1 else content_hash(digests)
-    return dg.MaterializeResult(data_version=dg.DataVersion(only_digest))
+    yield dg.MaterializeResult(data_version=dg.DataVersion(only_digest))
+    made_of = provenance(context, context.assets_def)
+    if len(partitions) > 1 or inputs_moved(context.instance, context.asset_key, next(iter(partitions)), made_of):
+        _record_all(context, partitions, made_of)
+
+
+def _record_all(
+    context: dg.AssetExecutionContext, partitions: Mapping[str, Mapping[str, Any]], made_of: Mapping[str, str]
+) -> None:
+    for key, metadata in partitions.items():
+        record(context, context.asset_key, key, metadata, made_of)
 
 
 def _several(errors: list[HuracanError]) -> str:
@@ -121,28 +135,38 @@ def record(
     asset: dg.AssetKey,
     key: str,
     metadata: Mapping[str, Any],
+    made_of: Mapping[str, str] | None = None,
 ) -> None:
-    """Record that this run has made a partition beside its own: a healed day, or a good one among failed ones."""
+    """Record that this run has made a partition: a healed day, a good one among failed ones, one of a range.
+
+    Args:
+        metadata: `content_sha256` among it, which becomes the data version.
+        made_of: tags of `data_versions.provenance`; without them Dagster never calls the partition stale.
+    """
     day, symbol = symbol_day(key)
     context.log_event(
         dg.AssetMaterialization(
             asset_key=asset,
             partition=dg.MultiPartitionKey({"day": day.isoformat(), "symbol": symbol}),
             metadata=dict(metadata),
-            tags={"dagster/data_version": str(metadata["content_sha256"])},
+            tags={**(made_of or {}), DATA_VERSION: str(metadata["content_sha256"])},
         )
     )
 
 
 def record_forgotten(
-    context: dg.AssetExecutionContext, asset: dg.AssetKey, symbol: str, days: Iterable[date]
+    context: dg.AssetExecutionContext,
+    asset: dg.AssetKey,
+    symbol: str,
+    days: Iterable[date],
+    made_of: Mapping[str, str] | None = None,
 ) -> list[date]:
     """Record those of `days` that lie in the lake but not in Dagster's log: a run was killed between the two."""
     known = context.instance.get_materialized_partitions(asset)
     forgotten = [day for day in days if partition_key(day, symbol) not in known]
     for day in forgotten:
         digest = Lake.open().frame_hash(asset.path[-1], symbol, day)
-        record(context, asset, partition_key(day, symbol), {"content_sha256": digest, "healed": True})
+        record(context, asset, partition_key(day, symbol), {"content_sha256": digest, "healed": True}, made_of)
     return forgotten
 
 

@@ -12,7 +12,8 @@ import polars as pl
 from huracan_assets.decision.assets import Policies, night_evidence
 from huracan_assets.decision.brain import Brain
 from huracan_assets.decision.policy import Evidence, decide
-from huracan_assets.features.assets import load_candles
+from huracan_assets.errors import FeatureSetMismatch
+from huracan_assets.features.assets import load_market
 from huracan_assets.features.feature_version import FeatureVersion
 from huracan_assets.learning.classroom import Classroom, classroom
 from huracan_assets.learning.records import LightGBMModel
@@ -129,14 +130,17 @@ def forward_ledger(
         return artifact(_no_champion("no champion was registered before this night"), {"champion": "none"})
     with tempfile.TemporaryDirectory() as folder:
         files = {file.name: file.read_bytes() for file in tracking.download(champion, Path(folder)).iterdir()}
-    brain, name = Brain.from_files(files), f"version {champion.version} of {champion.day}"
-    if brain.recipe_sha256 != feature_version.recipe_sha256:
-        note = f"{name} stands on recipe {brain.recipe_sha256[:12]}, which this engine no longer makes: its record ends"
+    name = f"version {champion.version} of {champion.day}"
+    try:
+        brain = Brain.from_files(files, feature_version.feature_set)
+    except FeatureSetMismatch as error:
+        # No fault of this night: a champion's record ends where the recipe it was trained on does.
+        note = f"{name} may not trade, and its record ends: {error}"
         return artifact(_no_champion(note), {"champion": name, "note": note})
     days = [past for past in feature_version.window if past > champion.day]
     bars = decision_bars.filter(pl.col("as_of").dt.offset_by("-1us").dt.date().is_in(days))
     recalled = pattern_library.filter(pl.col("as_of").is_in(bars["as_of"].implode()))
-    stretch = Stretch(symbol, days, *load_candles(context, symbol, days))
+    stretch = Stretch(symbol, days, *load_market(context, symbol, days))
     traded = replay(brain, stretch, settings(), Costs.of(settings().simulation), bars=bars, recalled=recalled)
     daily = daily_returns(traded.ledger, days[0], days[-1], settings().decision.position_gbp)
     ledger = ForwardLedger(

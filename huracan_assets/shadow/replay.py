@@ -12,6 +12,8 @@ from huracan_assets.days import DAY, midnight
 from huracan_assets.decision.brain import Brain
 from huracan_assets.engines.consensus import alpha_signals
 from huracan_assets.features.compute import compute_features, decision_bars
+from huracan_assets.features.feature_sets import engine_set
+from huracan_assets.features.optional_inputs import NOTHING_MORE, OptionalInputs
 from huracan_assets.features.recipe import WARM_UP_DAYS
 from huracan_assets.market.grid import MinuteGrid
 from huracan_assets.regimes.regimes import classify
@@ -24,17 +26,18 @@ from huracan_assets.simulation.trade_outcomes import trade_outcomes
 
 @dataclass(frozen=True)
 class Stretch:
-    """Candles of `days` and of the warm-up before them, of one symbol and of the benchmark."""
+    """Candles of `days` and of the warm-up before them, of one symbol and of the benchmark, and the events beside."""
 
     symbol: str
     days: Sequence[date]
     candles: pl.DataFrame
     benchmark: pl.DataFrame | None
     funding: pl.DataFrame | None
+    more: OptionalInputs = NOTHING_MORE
 
     def bars(self, decision_minutes: int) -> pl.DataFrame:
         """Decision bars computed from this stretch's candles, by the code of the features room."""
-        frames = [compute_features(day, self.candles, self.benchmark, self.funding) for day in self.days]
+        frames = [compute_features(day, self.candles, self.benchmark, self.funding, self.more) for day in self.days]
         return decision_bars(pl.concat(frames), decision_minutes)
 
     def grid(self) -> MinuteGrid:
@@ -57,7 +60,11 @@ def replay(
         costs: the costs that are charged and that the policy knows of.
         bars: the stretch's decision bars, where they are at hand or where a scenario has changed them.
         recalled: what the pattern memory answers at those bars.
+
+    Raises:
+        FeatureSetMismatch: the Brain was trained on other features than this engine makes.
     """
+    brain.feature_set.refuse_unless(engine_set(), f"the Brain that is to trade {stretch.symbol}")
     bars = stretch.bars(settings.decision_minutes) if bars is None else bars
     regimes = classify(bars)
     signals = alpha_signals(bars, regimes)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import orjson
 import polars as pl
 import pytest
 
 from huracan_assets.decision.brain import BRAIN_FILES, Brain, evidence_of, feature_matrix
 from huracan_assets.engines.consensus import alpha_signals
-from huracan_assets.errors import ContractError
+from huracan_assets.errors import ContractError, FeatureSetMismatch
+from huracan_assets.features.feature_sets import engine_set
 from huracan_assets.regimes.regimes import classify
+from huracan_assets.resources.lake import canonical_json
 from huracan_assets.settings import read_settings
 from huracan_assets.simulation.conditions import trade_conditions
 from huracan_assets.simulation.costs import Costs
@@ -34,7 +37,7 @@ def decided(by: Brain, bars: pl.DataFrame) -> pl.DataFrame:
 def test_a_brain_read_back_from_its_files_decides_the_same_to_the_bit(bars: pl.DataFrame) -> None:
     files = brain().files()
     assert tuple(files) == BRAIN_FILES
-    back = Brain.from_files(files)
+    back = Brain.from_files(files, engine_set())
     assert back == brain()
     assert decided(back, bars).equals(decided(brain(), bars))
 
@@ -43,7 +46,34 @@ def test_a_brain_read_back_from_its_files_decides_the_same_to_the_bit(bars: pl.D
 def test_a_missing_file_is_named(absent: str) -> None:
     files = {name: data for name, data in brain().files().items() if name != absent}
     with pytest.raises(ContractError, match=absent):
-        Brain.from_files(files)
+        Brain.from_files(files, engine_set())
+
+
+def test_a_brain_of_another_recipe_or_other_features_is_refused_and_both_sets_are_named() -> None:
+    older = replace(brain(), recipe_sha256="0" * 64)
+    with pytest.raises(FeatureSetMismatch, match="the Brain was trained on") as refused:
+        Brain.from_files(older.files(), engine_set())
+    assert older.feature_set.short in str(refused.value)
+    assert engine_set().short in str(refused.value)
+    assert Brain.from_files(older.files(), older.feature_set) == older
+    fewer = engine_set().model_copy(update={"names": engine_set().names[1:]})
+    with pytest.raises(FeatureSetMismatch):
+        Brain.from_files(brain().files(), fewer)
+
+
+def test_files_of_different_brains_are_refused() -> None:
+    files = brain().files()
+    pinned = orjson.loads(files["features.json"])
+    assert pinned["feature_set"] == engine_set().reference
+    for change in ({"recipe_sha256": "0" * 64}, {"names": pinned["names"][::-1]}, {"feature_set": "baseline@0"}):
+        with pytest.raises(ContractError, match="pins the feature set baseline@"):
+            Brain.from_files(files | {"features.json": canonical_json(pinned | change)}, engine_set())
+    text = files["lightgbm_short.txt"].replace(b"feature_names=", b"feature_names=another ")
+    with pytest.raises(ContractError, match="boosters were trained on other features"):
+        Brain.from_files(files | {"lightgbm_short.txt": text}, engine_set())
+    old_fashioned = {name: value for name, value in pinned.items() if name != "feature_set"}
+    with pytest.raises(ContractError, match="pins the feature set none"):
+        Brain.from_files(files | {"features.json": canonical_json(old_fashioned)}, engine_set())
 
 
 def test_a_bar_is_decided_alike_alone_and_among_others(bars: pl.DataFrame) -> None:

@@ -29,7 +29,6 @@ SMALL = {
 # any figure passes. The bounds that are not settings (all eight scenarios sound, drift within its own null) still hold.
 APPROVING = {
     "HURACAN_MARKET__SYNTHETIC__EDGE": "0.6",
-    "HURACAN_GUARDS__LEAKAGE_CORRELATION_MAX": "0.99",
     "HURACAN_GATES__SHARPE_MIN": "-1000",
     "HURACAN_GATES__WIN_RATE_MIN": "0",
     "HURACAN_GATES__PROFIT_FACTOR_MIN": "0",

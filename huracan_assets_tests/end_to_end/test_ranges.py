@@ -17,7 +17,7 @@ from huracan_assets_tests.end_to_end.engine import (
 from huracan_assets_tests.end_to_end.profile import BENCHMARK
 
 DAYS = 5
-MADE = "candles,funding_rates,features"
+MADE = "candles,hourly_candles,minute_status,funding_rates,features"
 
 
 def run_into(engine: Engine, lake: Path, keys: list[str]) -> list[Ended]:

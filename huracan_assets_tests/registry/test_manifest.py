@@ -112,7 +112,9 @@ def test_a_repository_without_a_commit(tmp_path: Path) -> None:
 
 
 def manifest(settings: Settings, package: Path) -> RunManifest:
-    return RunManifest.collect("BTC-USDT", date(2026, 6, 1), settings, {"features": "0" * 64}, {"lightgbm": 7}, package)
+    return RunManifest.collect(
+        "BTC-USDT", date(2026, 6, 1), settings, "baseline@0", {"features": "0" * 64}, {"lightgbm": 7}, package
+    )
 
 
 def test_the_manifest_is_the_same_whoever_runs_it_where(package: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from huracan_assets.errors import ContractError, HuracanError, MarketError, StorageError
 from huracan_assets.partitions import partition_key
 from huracan_assets.resources.lake import Lake
-from huracan_assets.resources.materialize import by_symbol, check_partitions, make_range, record, room
+from huracan_assets.resources.materialize import RangeResult, by_symbol, check_partitions, make_range, record, room
 
 FIRST = date(2026, 1, 1)
 SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")  # the first of the list
@@ -42,8 +42,8 @@ def maker(failing: Mapping[str, Exception], calls: list[tuple[str, list[date]]])
         }
 
     @dg.asset(**room("market"), backfill_policy=dg.BackfillPolicy.single_run())
-    def thing(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        return make_range(context, make)
+    def thing(context: dg.AssetExecutionContext) -> RangeResult:
+        yield from make_range(context, make)
 
     made: dg.AssetsDefinition = thing
     return made
