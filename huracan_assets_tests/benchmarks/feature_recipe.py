@@ -62,7 +62,7 @@ def _talib_rate() -> float:
     return len(TALIB_FEATURES) * MINUTES / seconds(lambda: talib_features(grid))
 
 
-@benchmark(unit="rows x features/s", bound=1.0, better="higher", peer=("TA-Lib", _talib_rate))
+@benchmark(unit="rows x features/s", bound=1.0, better="higher", runs=15, peer=("TA-Lib", _talib_rate))
 def feature_recipe_talib() -> float:
     """The same of the features that TA-Lib has, on minutes without a gap, for it knows none."""
     window, chosen = _whole_window(), [feature for feature in RECIPE if feature.name in TALIB_FEATURES]
