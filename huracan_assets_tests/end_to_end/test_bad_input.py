@@ -147,13 +147,14 @@ def idle(new_engine: NewEngine) -> Engine:
     return new_engine(SHORT)
 
 
-def test_an_unknown_symbol_is_refused_with_the_nearest_name(idle: Engine) -> None:
-    ended = idle.command("huracan", "run", "2021-01-20", "ETH-USDC")
+def test_an_unknown_symbol_is_refused_with_the_nearest_name(new_engine: NewEngine) -> None:
+    untouched = new_engine(SHORT)
+    ended = untouched.command("huracan", "run", "2021-01-20", "ETH-USDC")
     assert ended.code == 1
     assert "ETH-USDC" in ended.output
     assert "did you mean ETH-USDT" in ended.output
     assert "Traceback" not in ended.output
-    assert not idle.home.exists()
+    assert not untouched.home.exists()
 
 
 def test_dagsters_own_command_refuses_an_unknown_symbol_and_a_future_day(idle: Engine) -> None:
