@@ -115,7 +115,8 @@ def _centre_and_scale(values: NDArray[np.float64]) -> tuple[NDArray[np.float64],
             scale[j] = (high - low) / IQR_OF_NORMAL
         elif column.min() < column.max():
             scale[j] = column.std()
-    return centre, scale
+    # Postgres' jsonb has no negative zero: what is read back must be the same bits.
+    return centre + 0.0, scale
 
 
 def _projection(features: int, seed: int) -> NDArray[np.float64]:
