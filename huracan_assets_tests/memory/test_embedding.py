@@ -107,7 +107,7 @@ def test_infinite_values_missing_features_and_empty_slices_are_refused() -> None
 
 
 def test_no_centre_is_a_negative_zero_which_postgres_would_not_give_back() -> None:
-    features = np.array([[-0.0], [-0.0], [-0.0], [1.0], [-1.0]])
+    features = np.array([[-1.0], [-0.0], [-0.0], [1.0]])
     fitted = Embedding.fit(features, ["x"], 1)
     assert fitted.centre == (0.0,)
     assert not np.signbit(fitted.centre[0])
