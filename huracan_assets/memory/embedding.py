@@ -115,8 +115,7 @@ def _centre_and_scale(values: NDArray[np.float64]) -> tuple[NDArray[np.float64],
             scale[j] = (high - low) / IQR_OF_NORMAL
         elif column.min() < column.max():
             scale[j] = column.std()
-    # Postgres' jsonb has no negative zero: what is read back must be the same bits.
-    return centre + 0.0, scale
+    return centre, scale
 
 
 def _projection(features: int, seed: int) -> NDArray[np.float64]:

@@ -104,10 +104,3 @@ def test_infinite_values_missing_features_and_empty_slices_are_refused() -> None
         Embedding.fit(values[:1], names, seed=1)
     with pytest.raises(ContractError, match="distinct names"):
         Embedding.fit(values, ("a", "a", "b", "c", "d"), seed=1)
-
-
-def test_no_centre_is_a_negative_zero_which_postgres_would_not_give_back() -> None:
-    features = np.array([[-1.0], [-0.0], [-0.0], [1.0]])
-    fitted = Embedding.fit(features, ["x"], 1)
-    assert fitted.centre == (0.0,)
-    assert not np.signbit(fitted.centre[0])

@@ -19,6 +19,7 @@ from huracan_assets.memory.trade_memory import (
     remembered_ledger,
     replace_ledger,
 )
+from huracan_assets.resources.lake import content_hash
 from huracan_assets.resources.postgres import connection
 from huracan_assets_tests.memory.ledgers import NIGHT, bars, ledger, points, some_embedding
 
@@ -125,6 +126,17 @@ def test_a_rerun_replaces_and_other_nights_and_symbols_stay() -> None:
     kept = [name for name in MEMORY_SCHEMA if name not in ("night", "embedding")]
     assert stored.select(kept).equals(frame.rename({"exit_at": "known_at"}).select(kept))
     np.testing.assert_array_equal(stored["embedding"].to_numpy(), setups)
+
+
+def test_an_embedding_comes_back_with_every_bit_also_a_zeros_sign() -> None:
+    """The night's audit compares it by bits with the same map fitted again."""
+    whole = some_embedding()
+    odd = whole.model_copy(update={"centre": (-0.0, 0.1 + 0.2, *whole.centre[2:])})
+    with connection() as conn:
+        replace_ledger(conn, "BITS-USDT", NIGHT, ledger("BITS-USDT", 3), points(3), odd)
+        back = remembered_embedding(conn, "BITS-USDT", NIGHT)
+    assert content_hash(back) == content_hash(odd)
+    assert np.signbit(back.centre[0])
 
 
 def test_a_failure_half_way_leaves_the_night_as_it_was() -> None:

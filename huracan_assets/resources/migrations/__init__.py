@@ -7,7 +7,7 @@ from pathlib import Path
 
 from huracan_assets.errors import StorageError
 
-HEAD = "0001"
+HEAD = "0002"
 
 
 @cache
