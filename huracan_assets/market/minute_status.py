@@ -23,6 +23,7 @@ import polars as pl
 from huracan_assets.days import DAY, MINUTES_PER_DAY, midnight
 from huracan_assets.errors import ContractError
 from huracan_assets.market.contract import MINUTE_US, PRICES, TIME
+from huracan_assets.market.reaggregation import MINUTES_PER_HOUR, hours_with_more
 
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int8]
@@ -32,8 +33,7 @@ STATUSES = (TRADED, CONFIRMED_EMPTY, OUTAGE, UNKNOWN)
 STATUS_SCHEMA: dict[str, pl.DataType] = {"begin": TIME, "minutes": pl.Int32(), "status": pl.String()}
 
 LEAST_WITNESSES = 2
-VOLUME_TOLERANCE = 1e-9  # relative; sixty sums of eight-digit volumes differ by less
-HOURS, MINUTES_PER_HOUR = 24, 60
+HOURS = 24
 
 
 def minute_status(
@@ -162,12 +162,12 @@ def _presence(candles: pl.DataFrame, day: date) -> Bools:
 
 
 def _hour_is_whole(day: date, of_day: pl.DataFrame, hourly: pl.DataFrame) -> Bools:
-    """(1440,) whether the minute's hour has an hourly candle whose volume its bars hold in full."""
-    held = np.bincount(_minutes(of_day, day) // MINUTES_PER_HOUR, weights=of_day["volume"].to_numpy(), minlength=HOURS)
-    told = np.full(HOURS, np.nan)
+    """(1440,) whether the minute's hour has an hourly candle that holds no more volume than its bars do."""
     hours = _of_day(hourly, day)
-    told[_minutes(hours, day) // MINUTES_PER_HOUR] = hours["volume"].to_numpy()
-    return np.repeat(np.abs(told - held) <= VOLUME_TOLERANCE * told, MINUTES_PER_HOUR)
+    lacking = hours_with_more(of_day, hours)
+    whole = np.zeros(HOURS, np.bool_)
+    whole[_minutes(hours.filter(~pl.col("ts").is_in(lacking.implode())), day) // MINUTES_PER_HOUR] = True
+    return np.repeat(whole, MINUTES_PER_HOUR)
 
 
 def _runs(day: date, codes: Codes) -> pl.DataFrame:

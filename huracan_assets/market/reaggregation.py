@@ -14,7 +14,10 @@ from huracan_assets.market.contract import PRICES, TIME
 SUMS = ("volume", "quote_volume", "trades", "taker_buy_volume")
 MINUTES_PER_HOUR = 60
 TOLERANCE = 1e-9  # of a price or a sum: what the rounding to doubles may make
-ROUNDING = 60 * 1e-8  # of a sum: its minutes are told with eight decimals each
+# Of a sum: each of its minutes is told with eight decimals; no minute, no rounding.
+ROUNDING = 1e-8 * pl.col("minutes").fill_null(0)
+
+_EXACT = pl.lit(0.0)
 
 DISAGREEMENT_SCHEMA: dict[str, pl.DataType] = {
     "ts": TIME,
@@ -91,7 +94,7 @@ def _compared(candles: pl.DataFrame, hourly: pl.DataFrame) -> pl.DataFrame:
     return made.join(told, on="ts", how="full", coalesce=True).sort("ts").collect().with_columns(_FLAGS)
 
 
-def _close(left: str, right: str, rounding: float = 0.0) -> pl.Expr:
+def _close(left: str, right: str, rounding: pl.Expr = _EXACT) -> pl.Expr:
     """Equal but for rounding; null on either side is no contradiction."""
     size = pl.max_horizontal(pl.col(left).abs(), pl.col(right).abs())
     return ((pl.col(left) - pl.col(right)).abs() <= TOLERANCE * size + rounding).fill_null(True)

@@ -1,4 +1,4 @@
-"""Embeddings as the JSON text that was written: `jsonb` forgets the sign of a zero, and the map was not the same bits."""
+"""Embeddings as the JSON text that was written: `jsonb` forgets the sign of a zero, and other bits came back."""
 
 from alembic import op
 
