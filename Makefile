@@ -7,6 +7,7 @@ BENCH ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEERS := $(VENV)/.peers-installed
 TORCH := $(shell sed -n '/^torch==/p' constraints.txt)
 
 # One thread a process: two processes with two threads each on two cores run many times slower.
@@ -44,7 +45,12 @@ lint: $(STAMP)  ## style, format, types, and the order of the rooms
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP)  ## the benchmarks, one JSON line each; BENCH='NAME ...' for some
+$(PEERS): $(STAMP)
+	@echo "Installing the peers that the benchmarks compare with"
+	$(BIN)/python -m pip install -c constraints.txt -e '.[dev,bench]'
+	@touch $@
+
+bench: $(PEERS)  ## the benchmarks, one JSON line each; BENCH='NAME ...' for some
 	$(BIN)/python -m huracan_assets_tests.benchmarks $(BENCH)
 
 up: $(STAMP)  ## Postgres, MLflow, Dagster's web UI and daemon on this machine
