@@ -17,6 +17,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from huracan_assets import cli_features, cli_market
+from huracan_assets.cli_arguments import EXAMPLE_DAY, DayArgument, SymbolArgument, read_ended_day, read_symbol_day
 from huracan_assets.errors import HuracanError, MarketError, SettingsError
 from huracan_assets.observability.console import console, say
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from huracan_assets.gates.verdict import GateVerdict
     from huracan_assets.resources.processes import Running
 
-DEMO_DAY, DEMO_SYMBOL = date(2025, 6, 30), "BTC-USDT"
+DEMO_DAY, DEMO_SYMBOL = EXAMPLE_DAY, "BTC-USDT"
 NIGHTS_SHOWN = 7
 NIGHT_COLUMNS = ("night", "market", "universe", "brains", "close", "outcome", "no verdict")
 UNIVERSE_COLUMNS = ("rank", "symbol", "quote_volume", "spread_bps", "age_days", "completeness", "reason")
@@ -73,9 +74,6 @@ app.add_typer(bundle, name="bundle")
 app.add_typer(cli_market.app, name="market")
 app.add_typer(cli_features.app, name="features")
 
-DayArgument = Annotated[str, typer.Argument(metavar="DAY", help="UTC day, e.g. 2025-06-30")]
-SymbolArgument = Annotated[str, typer.Argument(metavar="SYMBOL", help="e.g. BTC-USDT")]
-
 
 @app.command()
 def demo() -> None:
@@ -87,13 +85,13 @@ def demo() -> None:
 @app.command()
 def run(day: DayArgument, symbol: SymbolArgument) -> None:
     """Materialize a symbol-day, from candles to hand-off, and show its verdict."""
-    _run(*_symbol_day(day, symbol))
+    _run(*read_symbol_day(day, symbol))
 
 
 @app.command()
 def verdict(day: DayArgument, symbol: SymbolArgument) -> None:
     """The verdict of a symbol-day that has run."""
-    _show_verdict(*_symbol_day(day, symbol))
+    _show_verdict(*read_symbol_day(day, symbol))
 
 
 @app.command()
@@ -102,7 +100,7 @@ def night(day: DayArgument) -> None:
     from huracan_assets.resources import processes
     from huracan_assets.settings import home, settings
 
-    wanted = _ended_day(day)
+    wanted = read_ended_day(day)
     services = {running.name: running for running in processes.status(home())}
     if "dagster-daemon" not in services:
         raise SettingsError(f"no dagster-daemon runs for {home()}, which alone starts runs: `huracan up`")
@@ -125,7 +123,7 @@ def universe(day: DayArgument) -> None:
     from huracan_assets.observability.terminal import table
     from huracan_assets.resources.lake import Lake
 
-    wanted = _ended_day(day)
+    wanted = read_ended_day(day)
     found = read_universe(Lake.open(), wanted)
     if found is None:
         raise MarketError(f"the universe of {wanted} is not picked yet: a night does it, `huracan night {wanted}`")
@@ -309,39 +307,6 @@ def _nights() -> list[dict[str, object]]:
             row["no verdict"] = ", ".join(report.unfinished)
         rows.append(row)
     return rows
-
-
-def _symbol_day(day: str, symbol: str) -> tuple[date, str]:
-    from huracan_assets.market.source import unknown_symbol
-    from huracan_assets.settings import settings
-
-    market = settings().market
-    if symbol not in market.symbol_names():
-        if day in market.symbol_names():
-            raise SettingsError(f"the day comes first: {symbol} {day}")
-        raise unknown_symbol(symbol, market.symbol_names(), "market.symbols")
-    wanted = _ended_day(day)
-    if symbol not in market.listed(wanted):
-        raise MarketError(f"{symbol} was delisted before {wanted}: choose an earlier day")
-    return wanted, symbol
-
-
-def _ended_day(day: str) -> date:
-    from huracan_assets.days import utc_now
-    from huracan_assets.market.source import refuse_future
-    from huracan_assets.settings import settings
-
-    try:
-        wanted = date.fromisoformat(day)
-    except ValueError:
-        raise SettingsError(f"{day} is not a day: write it as YYYY-MM-DD, for one {DEMO_DAY}") from None
-    if wanted < settings().market.first_day:
-        raise MarketError(
-            f"{wanted} is before market.first_day, {settings().market.first_day}: choose a later day, or set "
-            "HURACAN_MARKET__FIRST_DAY"
-        )
-    refuse_future([wanted], utc_now())
-    return wanted
 
 
 def _show_services(services: list[Running]) -> None:

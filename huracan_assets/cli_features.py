@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from huracan_assets.errors import SettingsError
+from huracan_assets.cli_arguments import DayArgument, SymbolArgument, read_day
 from huracan_assets.observability.console import console, say
 
 if TYPE_CHECKING:
@@ -24,17 +23,14 @@ VERSION = "current, NAME, NAME@HASH, or the first digits of a recipe's hash"
 
 
 @app.command()
-def show(
-    day: Annotated[str, typer.Argument(metavar="DAY", help="UTC day, e.g. 2025-06-30")],
-    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="e.g. BTC-USDT")],
-) -> None:
+def show(day: DayArgument, symbol: SymbolArgument) -> None:
     """What the file of a symbol-day's features tells: content, recipe, inputs, rows, and nulls of each feature."""
     from huracan_assets.features.day_account import read_account
     from huracan_assets.features.recipe import recipe_hash
     from huracan_assets.observability.terminal import table
     from huracan_assets.resources.lake import Lake
 
-    account = read_account(Lake.open(), symbol, _day(day))
+    account = read_account(Lake.open(), symbol, read_day(day))
     own = "this engine's" if account.recipe_sha256 == recipe_hash() else "not this engine's: the next night remakes it"
     say(f"content   {account.content_sha256}")
     say(f"recipe    {account.recipe_sha256}, {own}")
@@ -139,10 +135,3 @@ def _told(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return "not declared" if value is None else str(value)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"{text} is not a day: write it as YYYY-MM-DD") from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from huracan_assets.cli_arguments import SymbolArgument, read_ended_day, read_symbol
 from huracan_assets.errors import MarketError, SettingsError
 from huracan_assets.observability.console import console, say
 
@@ -23,7 +24,6 @@ STATUS_COLUMNS = ("status", "minutes", "share")
 FINDING_COLUMNS = ("days", "finding", "repair")
 GAP_COLUMNS = ("from", "to", "minutes", "status", "repair")
 
-SymbolArgument = Annotated[str, typer.Argument(metavar="SYMBOL", help="e.g. BTC-USDT")]
 DayOption = Annotated[str | None, typer.Option(metavar="DAY", help="UTC day; the lake's own first or last where none")]
 
 
@@ -46,37 +46,16 @@ def doctor(symbol: SymbolArgument, first: DayOption = None, last: DayOption = No
 
 def _span(lake: Lake, symbol: str, first: str | None, last: str | None) -> tuple[date, date]:
     from huracan_assets.health.market_doctor import held_days
-    from huracan_assets.market.source import unknown_symbol
-    from huracan_assets.settings import settings
 
-    known = settings().market.symbol_names()
-    if symbol not in known:
-        raise unknown_symbol(symbol, known, "market.symbols")
-    held = held_days(lake, "candles", symbol)
+    held = held_days(lake, "candles", read_symbol(symbol))
     if not held and (first is None or last is None):
         raise MarketError(
             f"the lake {lake.base} has no candles of {symbol}: name --first and --last, or `huracan run DAY {symbol}`"
         )
-    begin, end = (_day(first) if first else held[0]), (_day(last) if last else held[-1])
+    begin, end = (read_ended_day(first) if first else held[0]), (read_ended_day(last) if last else held[-1])
     if end < begin:
         raise SettingsError(f"--first {begin} lies after --last {end}: swap them")
     return begin, end
-
-
-def _day(text: str) -> date:
-    from huracan_assets.days import utc_now
-    from huracan_assets.market.source import refuse_future
-    from huracan_assets.settings import settings
-
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"{text} is not a day: write it as YYYY-MM-DD") from None
-    begins = settings().market.first_day
-    if day < begins:
-        raise MarketError(f"{day} is before market.first_day, {begins}: choose a later day")
-    refuse_future([day], utc_now())
-    return day
 
 
 def _ask(symbol: str) -> Ask | None:
