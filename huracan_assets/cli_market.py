@@ -60,7 +60,7 @@ def _span(lake: Lake, symbol: str, first: str | None, last: str | None) -> tuple
 
 def _ask(symbol: str) -> Ask | None:
     """The source's answer to what it has, where the source lies on this machine."""
-    from huracan_assets.market.repair import day_spans
+    from huracan_assets.days import unbroken_spans
     from huracan_assets.market.source import open_source, split_days
     from huracan_assets.settings import settings
 
@@ -70,7 +70,7 @@ def _ask(symbol: str) -> Ask | None:
 
     def ask(days: Sequence[date]) -> Mapping[date, pl.DataFrame]:
         found: dict[date, pl.DataFrame] = {}
-        for first, last in day_spans(days):
+        for first, last in unbroken_spans(days):
             span = [day for day in days if first <= day <= last]
             found |= split_days(source.candles(symbol, first, last), span)
         return found

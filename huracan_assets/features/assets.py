@@ -191,13 +191,6 @@ def load_market(context: dg.AssetExecutionContext, symbol: str, days: Sequence[d
     return _read_inputs(symbol, _heal_inputs(context, symbol, days))
 
 
-def load_candles(
-    context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]
-) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame | None]:
-    """As `load_market`, without what a lake may lack."""
-    return load_market(context, symbol, days)[:3]
-
-
 @dataclass(frozen=True)
 class _InputDays:
     """Days of each input that the source has within `days` and their warm-up."""

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from huracan_assets.days import days_between
+from huracan_assets.days import days_between, unbroken_spans
 from huracan_assets.errors import StorageError
 from huracan_assets.guards.quality_window import QualityWindow
 from huracan_assets.market.contract import empty_candles
@@ -24,7 +24,7 @@ from huracan_assets.market.minute_status import (
     stretches,
     unknown_minutes,
 )
-from huracan_assets.market.repair import CANDLE_VIEWS, day_spans, materialize_command
+from huracan_assets.market.repair import CANDLE_VIEWS, materialize_command
 from huracan_assets.market.revisions import last_compared, revisions, standing_revisions
 from huracan_assets.market.status_inputs import stale_days
 from huracan_assets.resources.lake import Lake
@@ -96,7 +96,7 @@ class Plan:
     """Commands, numbered from 1: one for each unbroken run of days that wants the same assets."""
 
     def __init__(self, symbol: str, wanted: Mapping[Assets, Iterable[date]]) -> None:
-        self._spans = [(assets, *span) for assets, days in wanted.items() for span in day_spans(days)]
+        self._spans = [(assets, *span) for assets, days in wanted.items() for span in unbroken_spans(days)]
         self.commands = [materialize_command(assets, symbol, first, last) for assets, first, last in self._spans]
 
     def repair(self, day: date, assets: Assets = CANDLE_VIEWS) -> str:
@@ -238,7 +238,7 @@ def _together(days: Sequence[date], finding: str, repair_of: Callable[[date], st
     by_repair: dict[str, list[date]] = {}
     for day in days:
         by_repair.setdefault(repair_of(day), []).append(day)
-    return [Finding(*span, finding, repair) for repair, alike in by_repair.items() for span in day_spans(alike)]
+    return [Finding(*span, finding, repair) for repair, alike in by_repair.items() for span in unbroken_spans(alike)]
 
 
 def _gaps(every: pl.DataFrame, plan: Plan) -> list[Gap]:

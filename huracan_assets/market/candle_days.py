@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from huracan_assets.days import DAY, days_between
+from huracan_assets.days import days_between, unbroken_spans
 from huracan_assets.errors import MarketError, StorageError
 from huracan_assets.market.source import MarketSource, Piece, Span, require_days, split_days
 from huracan_assets.resources.lake import Lake
@@ -40,10 +40,11 @@ def write_days(source: MarketSource, lake: Lake, wanted: Mapping[str, Sequence[d
     symbol's together, as `MissingDays`.
 
     Args:
-        wanted: sorted days of each symbol; only these are written.
+        wanted: days of each symbol; only these are written.
     """
     missing: dict[str, list[date]] = {}
-    for piece in source.stream([span for symbol, days in wanted.items() for span in spans(symbol, days)]):
+    spans = [Span(symbol, *span) for symbol, days in wanted.items() for span in unbroken_spans(days)]
+    for piece in source.stream(spans):
         if isinstance(piece.candles, MarketError):
             yield Failed(piece.symbol, days_between(piece.first, piece.last), piece.candles)
             continue
@@ -74,17 +75,6 @@ def left_behind(source: MarketSource, lake: Lake, symbol: str, days: Sequence[da
         except StorageError:  # damaged since: it is fetched again
             continue
         yield Written(symbol, day, frame, lake.frame_hash("candles", symbol, day))
-
-
-def spans(symbol: str, days: Sequence[date]) -> list[Span]:
-    """Sorted days as spans without a gap."""
-    found: list[Span] = []
-    for day in days:
-        if found and day - found[-1].last == DAY:
-            found[-1] = found[-1]._replace(last=day)
-        else:
-            found.append(Span(symbol, day, day))
-    return found
 
 
 def _days_of(piece: Piece) -> dict[date, pl.DataFrame]:

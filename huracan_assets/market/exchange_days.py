@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from itertools import chain, zip_longest
 
 import polars as pl
 
-from huracan_assets.days import DAY, days_between
+from huracan_assets.days import DAY, days_between, steps
 from huracan_assets.errors import CandleError, MarketError
 from huracan_assets.market.contract import empty_candles, validate_range
 from huracan_assets.market.exchange_bars import HOUR, MINUTE
@@ -59,11 +59,8 @@ def _in_turn(spans: Sequence[Span]) -> Iterator[tuple[Span, date, date]]:
 
 
 def _stretches(span: Span) -> Iterator[tuple[Span, date, date]]:
-    begin = span.first
-    while begin <= span.last:
-        end = min(begin + timedelta(days=STRETCH_DAYS - 1), span.last)
+    for begin, end in steps(span.first, span.last, STRETCH_DAYS):
         yield span, begin, end
-        begin = end + DAY
 
 
 async def _fetch_stretch(

@@ -50,45 +50,39 @@ class Expansion:
     recorded: Callable[[Lake, str, date], pl.DataFrame] | None = None
 
 
-def _ask_funding(source: MarketSource, symbol: str, first: date, last: date) -> pl.DataFrame | None:
-    return source.funding(symbol, first, last)
-
-
-def _ask_open_interest(source: MarketSource, symbol: str, first: date, last: date) -> pl.DataFrame | None:
-    return source.open_interest(symbol, first, last)
-
-
-def _ask_order_books(source: MarketSource, symbol: str, first: date, last: date) -> pl.DataFrame | None:
-    return source.order_books(symbol, first, last)
-
-
-def _ask_trades(source: MarketSource, symbol: str, first: date, last: date) -> pl.DataFrame | None:
-    return source.trades(symbol, first, last)
-
-
-def _ask_hourly(source: MarketSource, symbol: str, first: date, last: date) -> pl.DataFrame | None:
-    return source.hourly(symbol, first, last)
-
-
-HOURLY = Expansion("hourly_candles", "hourly candles", HOURLY_SCHEMA, _ask_hourly, validate_hourly, 31)
+HOURLY = Expansion(
+    "hourly_candles", "hourly candles", HOURLY_SCHEMA, lambda source, *span: source.hourly(*span), validate_hourly, 31
+)
 
 EXPANSIONS: Mapping[str, Expansion] = {
     expansion.asset: expansion
     for expansion in (
-        Expansion("funding_rates", "funding", FUNDING_SCHEMA, _ask_funding, validate_funding, 366),
         Expansion(
-            "open_interest", "open interest", OPEN_INTEREST_SCHEMA, _ask_open_interest, validate_open_interest, 31
+            "funding_rates",
+            "funding",
+            FUNDING_SCHEMA,
+            lambda source, *span: source.funding(*span),
+            validate_funding,
+            366,
+        ),
+        Expansion(
+            "open_interest",
+            "open interest",
+            OPEN_INTEREST_SCHEMA,
+            lambda source, *span: source.open_interest(*span),
+            validate_open_interest,
+            31,
         ),
         Expansion(
             "order_books",
             "order books",
             ORDER_BOOKS_SCHEMA,
-            _ask_order_books,
+            lambda source, *span: source.order_books(*span),
             validate_order_books,
             7,
             recorded_books,
         ),
-        Expansion("trades", "trades", TRADES_SCHEMA, _ask_trades, validate_trades, 1),
+        Expansion("trades", "trades", TRADES_SCHEMA, lambda source, *span: source.trades(*span), validate_trades, 1),
     )
 }
 

@@ -42,17 +42,6 @@ _AGGREGATES = (
 )
 
 
-def reaggregate(candles: pl.DataFrame) -> pl.DataFrame:
-    """The hours that the minutes make, sorted by `ts`.
-
-    Returns:
-        `ts`, `minutes` (how many the hour has), `open`, `high`, `low`, `close` over all of them, the same with the
-        prefix `traded_` over those with volume (null where none has any), and the sums of the amounts, null
-        where a minute lacks one.
-    """
-    return _reaggregated(candles).sort("ts").collect()
-
-
 def disagreements(candles: pl.DataFrame, hourly: pl.DataFrame) -> pl.DataFrame:
     """Where the minutes contradict the hours: one row for each hour and column, sorted.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from huracan_assets.days import DAY
+from huracan_assets.days import unbroken_spans
 
 MATERIALIZE = "dagster asset materialize -m huracan_assets.definitions"
 CANDLE_VIEWS = ("candles", "hourly_candles", "minute_status")
@@ -24,15 +24,4 @@ def materialize_command(assets: Sequence[str], symbol: str, first: date, last: d
 
 def repair_commands(assets: Sequence[str], symbol: str, days: Iterable[date]) -> list[str]:
     """As few commands as make assets of `days`: one for each unbroken run of days."""
-    return [materialize_command(assets, symbol, first, last) for first, last in day_spans(days)]
-
-
-def day_spans(days: Iterable[date]) -> list[tuple[date, date]]:
-    """The first and last day of each unbroken run of `days`, in order."""
-    spans: list[tuple[date, date]] = []
-    for day in sorted(set(days)):
-        if spans and spans[-1][1] + DAY == day:
-            spans[-1] = (spans[-1][0], day)
-        else:
-            spans.append((day, day))
-    return spans
+    return [materialize_command(assets, symbol, first, last) for first, last in unbroken_spans(days)]

@@ -11,9 +11,8 @@ from datetime import date
 
 import polars as pl
 
-from huracan_assets.days import DAY, days_between, days_until
-from huracan_assets.market.contract import CANDLE_SCHEMA, PRICES, TIME
-from huracan_assets.market.repair import day_spans
+from huracan_assets.days import DAY, days_between, days_until, unbroken_spans
+from huracan_assets.market.contract import CANDLE_SCHEMA, TIME
 from huracan_assets.market.source import MarketSource, split_days
 from huracan_assets.resources.lake import Lake
 
@@ -83,7 +82,7 @@ def report_revisions(
     every = sorted({day for days in before.values() for day in days})
     absent = set(lake.missing("candles", symbol, every))
     found: dict[date, pl.DataFrame] = {}
-    for first, last in day_spans(set(every) - absent):
+    for first, last in unbroken_spans(set(every) - absent):
         for day, now in split_days(source.candles(symbol, first, last), days_between(first, last)).items():
             # The hash first: candles replaced in between are not the ones that this report speaks of.
             digest = lake.frame_hash("candles", symbol, day)
@@ -91,11 +90,6 @@ def report_revisions(
     for night, days in before.items():
         compared = [day for day in days if day in found]
         yield night, pl.concat([no_revisions(), *(found[day] for day in compared)]), compared
-
-
-def revised_prices(report: pl.DataFrame) -> list[date]:
-    """The days of a report on which a price differs, or a bar came or went, in order."""
-    return sorted(report.filter(pl.col("column").is_in(PRICES))["day"].unique())
 
 
 def compared_tag(days: Iterable[date]) -> dict[str, str]:

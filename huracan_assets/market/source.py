@@ -6,14 +6,14 @@ What a source lacks is absent from the frame. Whether that matters is for the ca
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from difflib import get_close_matches
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
 
-from huracan_assets.days import DAY, MINUTES_PER_DAY, days_between, midnight, utc_now
+from huracan_assets.days import DAY, MINUTES_PER_DAY, days_between, midnight, steps, utc_now
 from huracan_assets.errors import CandleError, MarketError, MissingDays, SettingsError
 from huracan_assets.market.contract import empty_candles
 from huracan_assets.settings import Settings
@@ -128,15 +128,12 @@ def one_after_the_other(source: MarketSource, spans: Iterable[Span]) -> Iterator
     Where a stretch cannot be read, its days are asked for one by one, so that only the bad ones are missing.
     """
     for symbol, first, last in spans:
-        begin = first
-        while begin <= last:
-            end = min(begin + timedelta(days=PIECE_DAYS - 1), last)
+        for begin, end in steps(first, last, PIECE_DAYS):
             piece = _read(source, symbol, begin, end)
             if isinstance(piece.candles, CandleError) and begin < end:
                 yield from (_read(source, symbol, day, day) for day in days_between(begin, end))
             else:
                 yield piece
-            begin = end + DAY
 
 
 def _read(source: MarketSource, symbol: str, first: date, last: date) -> Piece:

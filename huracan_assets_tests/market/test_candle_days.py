@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from huracan_assets.days import DAY, days_between
 from huracan_assets.errors import MissingDays
 from huracan_assets.market.assets import candles, hourly_candles, market_source
-from huracan_assets.market.candle_days import SOURCE_TAG, Failed, Written, left_behind, spans, write_days
+from huracan_assets.market.candle_days import SOURCE_TAG, Failed, Written, left_behind, write_days
 from huracan_assets.partitions import partition_key
 from huracan_assets.resources.lake import Lake
 from huracan_assets.settings import settings
@@ -102,14 +100,6 @@ def test_days_without_a_candle_come_last_and_together(server: Server, lake: Lake
     assert isinstance(failed.error, MissingDays)
     assert failed.error.days == (FIRST - 2 * DAY, FIRST - DAY)
     assert f"Its first day of BTC-USDT is {FIRST}" in str(failed.error)
-
-
-@given(st.sets(st.integers(0, 60)))
-def test_spans_hold_the_days_asked_for_and_no_other(offsets: set[int]) -> None:
-    days = [FIRST + DAY * offset for offset in sorted(offsets)]
-    found = spans("BTC-USDT", days)
-    assert [day for span in found for day in days_between(span.first, span.last)] == days
-    assert all(later.first - span.last > DAY for span, later in pairwise(found))
 
 
 def test_a_range_of_many_symbols_is_one_fetch_and_every_day_is_recorded(

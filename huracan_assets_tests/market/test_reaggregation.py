@@ -18,7 +18,6 @@ from huracan_assets.market.reaggregation import (
     disagreements,
     doubtful_hours,
     hours_with_more,
-    reaggregate,
 )
 
 DAY = date(2024, 2, 29)
@@ -165,10 +164,3 @@ def test_a_column_that_one_side_lacks_is_not_compared() -> None:
     assert disagreements(frame, hourly).is_empty()
     bare = frame.with_columns(quote_volume=pl.lit(None, pl.Float64))
     assert disagreements(bare, hourly).is_empty()
-
-
-def test_hours_are_counted_and_in_order() -> None:
-    made = reaggregate(minutes(5).filter(pl.int_range(pl.len()) % 9 != 0))
-    assert made["minutes"].to_list() == [53, 53, 54]
-    assert made["ts"].is_sorted()
-    assert all(made[f"traded_{name}"].null_count() == 0 for name in PRICES)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from huracan_assets.days import days_between
-from huracan_assets.market.repair import day_spans, materialize_command, repair_commands
+from huracan_assets.days import unbroken_spans
+from huracan_assets.market.repair import materialize_command, repair_commands
 from huracan_assets.partitions import partition_key
 
 FIRST, LAST = date(2025, 12, 30), date(2026, 1, 2)
@@ -27,8 +26,6 @@ def test_one_day_is_a_partition_and_several_are_a_range() -> None:
 
 
 @given(st.sets(st.dates(date(2025, 12, 1), date(2026, 1, 31))))
-def test_spans_hold_every_day_once_and_are_as_long_as_can_be(days: set[date]) -> None:
-    spans = day_spans(days)
-    assert [day for first, last in spans for day in days_between(first, last)] == sorted(days)
-    assert all((after[0] - before[1]).days > 1 for before, after in pairwise(spans))
-    assert len(repair_commands(("candles",), "BTC-USDT", days)) == len(spans)
+def test_there_is_a_command_for_each_unbroken_run_of_days(days: set[date]) -> None:
+    wanted = [materialize_command(("candles",), "BTC-USDT", *span) for span in unbroken_spans(days)]
+    assert repair_commands(("candles",), "BTC-USDT", days) == wanted

@@ -18,7 +18,6 @@ from huracan_assets.market.revisions import (
     compared_tag,
     last_compared,
     no_revisions,
-    revised_prices,
     revisions,
     standing_revisions,
 )
@@ -64,7 +63,6 @@ def test_a_bar_that_came_or_went_is_null_on_the_side_that_lacks_it(truth: pl.Dat
     came = revisions(DAY_ONE, truth.filter(pl.int_range(pl.len()) != 3), truth, "hash")
     assert came["is"].to_list() == went["was"].to_list()
     assert came["was"].null_count() == came.height
-    assert revised_prices(went) == revised_prices(came) == [DAY_ONE]
 
 
 @settings(max_examples=40)
@@ -88,12 +86,6 @@ def test_every_difference_is_found_once_and_in_order(
                 expected.append((truth["ts"][row], column, was, is_))
     found = revisions(DAY_ONE, truth, now.filter(~pl.int_range(pl.len()).is_in(sorted(gone))), "hash")
     assert found.select("ts", "column", "was", "is").rows() == expected
-    prices = any(column in ("open", "high", "low", "close") for _, column, _, _ in expected)
-    assert revised_prices(found) == ([DAY_ONE] if prices else [])
-
-
-def test_a_volume_alone_is_no_revised_price(truth: pl.DataFrame) -> None:
-    assert revised_prices(revisions(DAY_ONE, truth, changed(truth, 7, "volume", 9e9), "hash")) == []
 
 
 @pytest.fixture
