@@ -65,14 +65,19 @@ def sharpe_ratio(returns: Floats) -> float:
     return moments(returns).sharpe
 
 
-def annual_sharpe(returns: Floats, periods_per_year: int = DAYS_PER_YEAR) -> float:
+def annual_sharpe(returns: Floats) -> float:
     """Sharpe ratio of daily returns, times sqrt(365)."""
-    return sharpe_ratio(returns) * float(np.sqrt(periods_per_year))
+    return annualised(sharpe_ratio(returns))
 
 
-def annual_volatility(returns: Floats, periods_per_year: int = DAYS_PER_YEAR) -> float:
+def annualised(daily_sharpe: float) -> float:
+    """A Sharpe ratio per day as one per year of 365 days."""
+    return daily_sharpe * float(np.sqrt(DAYS_PER_YEAR))
+
+
+def annual_volatility(returns: Floats) -> float:
     """Standard deviation of daily returns, times sqrt(365)."""
-    return float(np.std(returns, ddof=1) * np.sqrt(periods_per_year))
+    return float(np.std(returns, ddof=1) * np.sqrt(DAYS_PER_YEAR))
 
 
 def probabilistic_sharpe(of: Moments, benchmark: float = 0.0) -> float:

@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.settings import ValidationSettings
-from huracan_assets.validation.bootstrap import drawdown_quantile
+from huracan_assets.validation.bootstrap import drawdown_quantile, sharpe_interval
 from huracan_assets.validation.calibration_error import brier_score, debiased_calibration_error
 from huracan_assets.validation.sharpe import (
     annual_sharpe,
     annual_volatility,
+    annualised,
     deflated_sharpe,
     longest_losing_run,
     losing_run_bound,
     max_drawdown,
+    min_track_record_length,
     moments,
     profit_factor,
 )
@@ -35,6 +37,8 @@ class WalkForwardReport(BaseModel):
     days: int
     trades: int
     sharpe: float | None
+    sharpe_95: tuple[float, float] | None  # annualised, as `sharpe`
+    track_record_days: float | None  # after which this Sharpe ratio would be above 0 beyond doubt
     deflated_sharpe: float | None
     trials: int
     win_rate: float | None
@@ -91,6 +95,8 @@ def walk_forward_report(
         days=len(daily),
         trades=len(net),
         sharpe=annual_sharpe(daily) if traded else None,
+        sharpe_95=_annual_interval(daily, settings, seed) if traded else None,
+        track_record_days=_finite(min_track_record_length(moments(daily))) if traded else None,
         deflated_sharpe=deflated_sharpe(moments(daily), trials, trial_sharpes) if traded else None,
         trials=trials,
         win_rate=win_rate,
@@ -114,8 +120,14 @@ def walk_forward_report(
     )
 
 
+def _annual_interval(daily: Floats, settings: ValidationSettings, seed: int) -> tuple[float, float]:
+    rng = np.random.default_rng([seed, 2])
+    low, high = sharpe_interval(daily, settings.bootstrap_block_days, settings.bootstrap_paths, rng)
+    return annualised(low), annualised(high)
+
+
 def _finite(value: float) -> float | None:
-    # A ledger without a loss has no profit factor that could be compared; it has few trades, too.
+    # A ledger without a loss has no profit factor that could be compared, a Sharpe below 0 is never proven above it.
     return value if np.isfinite(value) else None
 
 

@@ -25,6 +25,8 @@ def record(**changes: Any) -> WalkForwardReport:
         "days": 105,
         "trades": 400,
         "sharpe": 3.0,
+        "sharpe_95": (1.4, 4.6),
+        "track_record_days": 110.0,
         "deflated_sharpe": 0.99,
         "trials": 4,
         "win_rate": 0.6,

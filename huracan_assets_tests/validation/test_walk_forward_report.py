@@ -11,6 +11,7 @@ import pytest
 from huracan_assets.resources.lake import canonical_json
 from huracan_assets.settings import read_settings
 from huracan_assets.shadow.ledger import LEDGER_SCHEMA, daily_returns
+from huracan_assets.validation.sharpe import min_track_record_length, moments
 from huracan_assets.validation.walk_forward_report import Forecasts, WalkForwardReport, walk_forward_report
 from huracan_assets_tests.shadow.trades import ledger, row
 
@@ -45,6 +46,9 @@ def test_each_figure_by_hand() -> None:
     assert [day for day, _ in found.daily] == [FIRST + timedelta(days=d) for d in range(5)]
     assert (found.days, found.trades, found.trials, found.refusals) == (5, 4, 3, {"cost": 7})
     assert found.sharpe == pytest.approx(daily.mean() / daily.std(ddof=1) * np.sqrt(365))
+    assert found.sharpe_95 is not None
+    assert found.sharpe_95[0] < found.sharpe < found.sharpe_95[1]
+    assert found.track_record_days == pytest.approx(min_track_record_length(moments(daily)))
     assert found.annual_volatility == pytest.approx(daily.std(ddof=1) * np.sqrt(365))
     assert found.win_rate == 0.5
     assert found.profit_factor == pytest.approx(160 / 70)
@@ -75,7 +79,8 @@ def test_the_same_seed_gives_the_same_report_and_another_one_other_paths_only() 
     one, again, other = report(trades()), report(trades()), report(trades(), seed=6)
     assert one == again
     assert one.drawdown_95 != other.drawdown_95
-    assert one.model_copy(update={"drawdown_95": other.drawdown_95}) == other
+    drawn = {"drawdown_95": other.drawdown_95, "sharpe_95": other.sharpe_95}
+    assert one.model_copy(update=drawn) == other
 
 
 def test_an_empty_ledger_has_no_figures_but_its_forecasts_are_judged() -> None:
@@ -83,10 +88,10 @@ def test_an_empty_ledger_has_no_figures_but_its_forecasts_are_judged() -> None:
     measured = found.model_dump(
         include={
             "sharpe", "deflated_sharpe", "win_rate", "profit_factor", "annual_volatility", "max_drawdown",
-            "drawdown_95", "longest_losing_run", "mean_net_bps", "mean_cost_bps",
+            "drawdown_95", "longest_losing_run", "mean_net_bps", "mean_cost_bps", "sharpe_95", "track_record_days",
         }
     )  # fmt: skip
-    assert len(measured) == 10
+    assert len(measured) == 12
     assert set(measured.values()) == {None}
     assert (found.trades, found.days, found.losing_run_95, found.by_regime) == (0, 5, 0, {})
     assert found.brier == report(trades()).brier
