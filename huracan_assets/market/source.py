@@ -102,13 +102,13 @@ def open_source(settings: Settings) -> MarketSource:
     """
     market = settings.market
     if market.source == "archive":
-        from huracan_assets.market.archive import ArchiveSource
+        from huracan_assets.market.archive.source import ArchiveSource
 
         if market.archive is None or not market.archive.is_dir():
             raise SettingsError(f"{market.archive} is not a folder: set HURACAN_MARKET__ARCHIVE to the archive's")
         return ArchiveSource(market.archive)
     if market.source == "ccxt":
-        from huracan_assets.market.exchange import ExchangeSource
+        from huracan_assets.market.exchange.source import ExchangeSource
 
         return ExchangeSource(market.exchange, seed=settings.seed)
     from huracan_assets.market.synthetic import SyntheticSource

@@ -18,7 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from huracan_assets.days import DAY, MINUTES_PER_DAY, days_between
-from huracan_assets.market.archive import ArchiveSource
+from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets.market.candle_days import Written, write_days
 from huracan_assets.market.source import split_days
 from huracan_assets.market.synthetic import SyntheticSource

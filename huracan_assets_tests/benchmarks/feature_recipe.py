@@ -20,7 +20,7 @@ from huracan_assets.features.compute import RATE, compute_features, compute_wind
 from huracan_assets.features.events import Events
 from huracan_assets.features.recipe import RECIPE, WARM_UP_DAYS
 from huracan_assets.features.window import Window
-from huracan_assets.market.archive import ArchiveSource
+from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets.market.grid import VALUES, MinuteGrid
 from huracan_assets_tests.benchmarks.harness import benchmark, measure_process, seconds
 from huracan_assets_tests.features.pandas_recipe import PandasRecipe

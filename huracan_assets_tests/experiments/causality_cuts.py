@@ -15,7 +15,7 @@ from huracan_assets.features.recipe import FEATURE_NAMES, WARM_UP_DAYS
 from huracan_assets.guards.feature_truncation import Market, replay_at
 from huracan_assets.guards.recomputation import altered_rows
 from huracan_assets.guards.removed_future import FUTURES
-from huracan_assets.market.archive import ArchiveSource
+from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets_tests.causality.markets import MarketDay, made_day
 from huracan_assets_tests.experiments.harness import Row, experiment
 from huracan_assets_tests.real_candles import SPOT_2023

@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 
 from huracan_assets.days import MINUTE, midnight
 from huracan_assets.features.recipe import FEATURE_NAMES
-from huracan_assets.market.archive import ArchiveSource
+from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets_tests.experiments.harness import Row, experiment
 from huracan_assets_tests.experiments.real_bars import real_bars
 from huracan_assets_tests.real_candles import SPOT_2023

@@ -18,7 +18,7 @@ from huracan_assets.features.recipe import WARM_UP_DAYS
 from huracan_assets.guards.future_correlation import future_correlation
 from huracan_assets.guards.rank_correlation import Array, Times, lagged_returns, rank_correlation, ranks
 from huracan_assets.guards.target_proxy import target_proxy
-from huracan_assets.market.archive import ArchiveSource
+from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets.market.synthetic import SyntheticSource
 from huracan_assets.settings import read_settings
 from huracan_assets_tests.experiments.harness import Row, experiment

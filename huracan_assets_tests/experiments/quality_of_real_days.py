@@ -18,7 +18,7 @@ import polars as pl
 from huracan_assets.days import MINUTE, days_between
 from huracan_assets.guards.check_result import DayQuality
 from huracan_assets.guards.data_quality import Evidence, quality
-from huracan_assets.market.archive import ArchiveSource
+from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets.market.contract import PRICES
 from huracan_assets.market.minute_status import absent_minutes, minute_status
 from huracan_assets.market.source import split_days

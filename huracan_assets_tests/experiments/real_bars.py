@@ -10,7 +10,7 @@ import polars as pl
 from huracan_assets.days import DAY, MINUTES_PER_DAY, days_between
 from huracan_assets.features.compute import compute_features, decision_bars
 from huracan_assets.features.recipe import WARM_UP_DAYS
-from huracan_assets.market.archive import ArchiveSource
+from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets.market.source import split_days
 from huracan_assets.settings import read_settings
 from huracan_assets_tests.real_candles import SPOT_2023

@@ -18,7 +18,7 @@ from huracan_assets.features.compute import compute_window, day_window
 from huracan_assets.features.kernels import Array
 from huracan_assets.features.recipe import RECIPE, WARM_UP_DAYS
 from huracan_assets.features.window import Window
-from huracan_assets.market.archive import ArchiveSource
+from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets_tests.features.pandas_recipe import PandasRecipe
 from huracan_assets_tests.features.pandas_windows import frame_of, funding_of
 from huracan_assets_tests.features.random_market import DAY_OF_TEST, candles, funding

@@ -12,7 +12,7 @@ import pytest
 from huracan_assets.days import DAY, days_between
 from huracan_assets.guards.data_quality import CHECKS, Evidence, quality
 from huracan_assets.guards.quality_window import QualityWindow
-from huracan_assets.market.archive import ArchiveSource
+from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets.market.synthetic import SyntheticSource
 from huracan_assets.resources.lake import canonical_json
 from huracan_assets_tests.guards.quiet_days import FIRST, GUARDS, MAX_UNKNOWN, failing, judged, quiet, without

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from huracan_assets.days import DAY, MINUTE, days_between
 from huracan_assets.guards.timestamps import clock_lags, sound_rows
-from huracan_assets.market.archive import ArchiveSource
+from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets_tests.guards.quiet_days import FIRST, candles_of, closes, failing, grid_of, judged, quiet
 
 

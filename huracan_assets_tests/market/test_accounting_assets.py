@@ -12,7 +12,7 @@ import pytest
 from huracan_assets.days import DAY, MINUTE, days_between, midnight
 from huracan_assets.market import assets as market
 from huracan_assets.market import checks
-from huracan_assets.market.archive import ArchiveSource
+from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets.market.minute_status import OUTAGE, UNKNOWN, stretches, validate_status
 from huracan_assets.market.repair import CANDLE_VIEWS, materialize_command
 from huracan_assets.market.revisions import standing_revisions

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from huracan_assets.days import DAY, HOUR
-from huracan_assets.market.archive import ArchiveSource
+from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets.market.capped_returns import ReturnCap, unconfirmed_returns
 from huracan_assets.market.contract import PRICES
 from huracan_assets.settings import read_settings

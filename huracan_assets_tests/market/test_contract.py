@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from huracan_assets.errors import CandleError
-from huracan_assets.market.archive import ArchiveSource
+from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets.market.capped_returns import ReturnCap
 from huracan_assets.market.contract import (
     CANDLE_RULES,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from huracan_assets.days import DAY, MINUTE, MINUTES_PER_DAY, midnight
 from huracan_assets.errors import ContractError
-from huracan_assets.market.archive import ArchiveSource
+from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets.market.contract import empty_candles, to_candles, to_hourly
 from huracan_assets.market.minute_status import (
     CONFIRMED_EMPTY,

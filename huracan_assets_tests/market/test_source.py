@@ -9,8 +9,8 @@ import pytest
 
 from huracan_assets.days import days_between
 from huracan_assets.errors import MarketError, MissingDays, SettingsError
-from huracan_assets.market.archive import ArchiveSource
-from huracan_assets.market.exchange import ExchangeSource
+from huracan_assets.market.archive.source import ArchiveSource
+from huracan_assets.market.exchange.source import ExchangeSource
 from huracan_assets.market.source import open_source, refuse_future, require_days, split_days
 from huracan_assets.market.synthetic import SyntheticSource
 from huracan_assets.settings import read_settings

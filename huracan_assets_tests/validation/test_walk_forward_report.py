@@ -47,6 +47,7 @@ def test_each_figure_by_hand() -> None:
     assert (found.days, found.trades, found.trials, found.refusals) == (5, 4, 3, {"cost": 7})
     assert found.sharpe == pytest.approx(daily.mean() / daily.std(ddof=1) * np.sqrt(365))
     assert found.sharpe_95 is not None
+    assert found.sharpe is not None
     assert found.sharpe_95[0] < found.sharpe < found.sharpe_95[1]
     assert found.track_record_days == pytest.approx(min_track_record_length(moments(daily)))
     assert found.annual_volatility == pytest.approx(daily.std(ddof=1) * np.sqrt(365))

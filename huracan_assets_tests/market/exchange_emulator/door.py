@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from huracan_assets.market.exchange import ExchangeSource
+from huracan_assets.market.exchange.source import ExchangeSource
 from huracan_assets.settings import ExchangeSettings
 
 PATIENCE: dict[str, Any] = {

@@ -18,7 +18,7 @@ import polars as pl
 
 from huracan_assets.days import DAY, midnight
 from huracan_assets.errors import CandleError, MarketError
-from huracan_assets.market.archive_files import readable
+from huracan_assets.market.archive.files import readable
 from huracan_assets.market.contract import TIME
 from huracan_assets.market.open_interest import OPEN_INTEREST_SCHEMA, validate_open_interest
 from huracan_assets.market.order_books import LEVELS, ORDER_BOOKS_SCHEMA, validate_order_books

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huracan_assets.errors import CandleError, MarketError
-from huracan_assets.market.archive import ArchiveSource
-from huracan_assets_tests.market.test_archive import COLUMNS, kline_text
+from huracan_assets.market.archive.source import ArchiveSource
+from huracan_assets_tests.market.archive.test_source import COLUMNS, kline_text
 from huracan_assets_tests.market.violations import DAY, good_candles
 
 CANDLES = good_candles()

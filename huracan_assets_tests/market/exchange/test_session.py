@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from huracan_assets.errors import MarketError
-from huracan_assets.market.exchange_client import Gate, retry_after_s
-from huracan_assets.market.exchange_session import backoff_s
+from huracan_assets.market.exchange.client import Gate, retry_after_s
+from huracan_assets.market.exchange.session import backoff_s
 
 DATE = "Wed, 21 Oct 2015 07:28:00 GMT"
 

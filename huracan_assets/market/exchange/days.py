@@ -12,9 +12,9 @@ import polars as pl
 from huracan_assets.days import DAY, days_between, steps
 from huracan_assets.errors import CandleError, MarketError
 from huracan_assets.market.contract import empty_candles, validate_range
-from huracan_assets.market.exchange_bars import HOUR, MINUTE
-from huracan_assets.market.exchange_day import fetch_day, fetch_hours
-from huracan_assets.market.exchange_session import Session, milliseconds, moment
+from huracan_assets.market.exchange.bars import HOUR, MINUTE
+from huracan_assets.market.exchange.day import fetch_day, fetch_hours
+from huracan_assets.market.exchange.session import Session, milliseconds, moment
 from huracan_assets.market.source import Piece, Span
 
 STRETCH_DAYS = 4  # of one symbol, fetched in turn behind one page of hourly candles

@@ -12,7 +12,7 @@ import polars as pl
 
 from huracan_assets.days import DAY
 from huracan_assets.market.contract import FUNDING_SCHEMA, TIME, validate_funding
-from huracan_assets.market.exchange_session import Session, UnsoundAnswer, milliseconds, moment
+from huracan_assets.market.exchange.session import Session, UnsoundAnswer, milliseconds, moment
 from huracan_assets.market.open_interest import OPEN_INTEREST_SCHEMA, validate_open_interest
 
 FUNDING_PAGE = 1000

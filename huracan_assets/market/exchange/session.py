@@ -13,7 +13,7 @@ import numpy as np
 
 from huracan_assets.days import midnight, utc_now
 from huracan_assets.errors import CandleError, MarketError
-from huracan_assets.market.exchange_client import BINANCE, Gate, Kind, connect
+from huracan_assets.market.exchange.client import BINANCE, Gate, Kind, connect
 from huracan_assets.market.source import unknown_symbol
 from huracan_assets.settings import ExchangeSettings
 

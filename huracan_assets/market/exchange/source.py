@@ -15,13 +15,13 @@ from typing import TypeVar
 import polars as pl
 
 from huracan_assets.errors import MarketError
-from huracan_assets.market import exchange_perpetual, exchange_tape
 from huracan_assets.market.contract import empty_candles, validate_hourly
-from huracan_assets.market.exchange_bars import first_bar_ms
-from huracan_assets.market.exchange_client import Gate, Kind
-from huracan_assets.market.exchange_day import fetch_hours
-from huracan_assets.market.exchange_days import closed_end, fetch_spans
-from huracan_assets.market.exchange_session import Market, Session, converse, exchange_name, milliseconds
+from huracan_assets.market.exchange import perpetual, tape
+from huracan_assets.market.exchange.bars import first_bar_ms
+from huracan_assets.market.exchange.client import Gate, Kind
+from huracan_assets.market.exchange.day import fetch_hours
+from huracan_assets.market.exchange.days import closed_end, fetch_spans
+from huracan_assets.market.exchange.session import Market, Session, converse, exchange_name, milliseconds
 from huracan_assets.market.source import Piece, Span
 from huracan_assets.settings import ExchangeSettings
 
@@ -101,23 +101,23 @@ class ExchangeSource:
         """See `MarketSource.funding`; None where the exchange has no such perpetual."""
         if not self._settings.perpetuals:
             return None
-        return self._answer(lambda session: exchange_perpetual.funding(session, symbol, first, last), "linear")
+        return self._answer(lambda session: perpetual.funding(session, symbol, first, last), "linear")
 
     def open_interest(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
         """See `MarketSource.open_interest`; the exchange keeps its history for a month."""
         if not self._settings.perpetuals:
             return None
-        return self._answer(lambda session: exchange_perpetual.open_interest(session, symbol, first, last), "linear")
+        return self._answer(lambda session: perpetual.open_interest(session, symbol, first, last), "linear")
 
     def order_books(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
         """See `MarketSource.order_books`: the book of this moment, where today is asked for; past ones are not kept."""
-        return self._answer(lambda session: exchange_tape.order_books(session, symbol, first, last))
+        return self._answer(lambda session: tape.order_books(session, symbol, first, last))
 
     def trades(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
         """See `MarketSource.trades`; None unless `market.exchange.trades` asks for them."""
         if not self._settings.trades:
             return None
-        return self._answer(lambda session: exchange_tape.trades(session, symbol, first, last))
+        return self._answer(lambda session: tape.trades(session, symbol, first, last))
 
     def _answer(self, question: Callable[[Session], Awaitable[T]], kind: Kind = "spot") -> T:
         async def run() -> T:

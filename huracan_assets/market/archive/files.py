@@ -4,7 +4,7 @@ Three layouts: `BTC-USDT.parquet` and `BTC-USDT.csv` (one file a symbol, named c
 archive's `BTCUSDT-1m-2023-06-01.zip` or `.csv` (a day or, `-2023-06`, a month; twelve columns, mostly without a
 header; milliseconds, or microseconds in spot files since 2025). Hourly candles say so in their names:
 `BTC-USDT-1h.parquet`, `BTCUSDT-1h-2023-06-01.zip`. Nothing is repaired: a file that is truncated or fails a checksum
-(`archive_integrity.py`), a column that is missing and a row that is doubled, unsorted or unreadable are errors that
+(`integrity.py`), a column that is missing and a row that is doubled, unsorted or unreadable are errors that
 name it.
 """
 
@@ -27,9 +27,9 @@ import polars as pl
 
 from huracan_assets.days import DAY
 from huracan_assets.errors import CandleError, MarketError
-from huracan_assets.market.archive_csv import kline_rows, named_rows, require_columns
-from huracan_assets.market.archive_integrity import verify_checksum, verify_pages
-from huracan_assets.market.archive_times import Microseconds, day_begin, in_calendar, moment, to_utc
+from huracan_assets.market.archive.csv_rows import kline_rows, named_rows, require_columns
+from huracan_assets.market.archive.integrity import verify_checksum, verify_pages
+from huracan_assets.market.archive.times import Microseconds, day_begin, in_calendar, moment, to_utc
 from huracan_assets.market.contract import (
     CANDLE_RULES,
     CANDLE_SCHEMA,

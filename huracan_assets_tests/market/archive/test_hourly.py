@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from huracan_assets.errors import CandleError, MarketError
-from huracan_assets.market.archive import ArchiveSource
-from huracan_assets_tests.market.test_archive import COLUMNS, kline_text, two_days, zipped
+from huracan_assets.market.archive.source import ArchiveSource
+from huracan_assets_tests.market.archive.test_source import COLUMNS, kline_text, two_days, zipped
 from huracan_assets_tests.market.violations import DAY, good_candles, good_hours
 
 NEXT = DAY + timedelta(days=1)

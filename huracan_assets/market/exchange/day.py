@@ -14,8 +14,8 @@ import polars as pl
 
 from huracan_assets.errors import CandleError
 from huracan_assets.market.contract import CANDLE_RULES, HOURLY_RULES, Rule, first_breach
-from huracan_assets.market.exchange_bars import HOUR, MINUTE, PAGE, fetch_bars
-from huracan_assets.market.exchange_session import Market, Session, moment
+from huracan_assets.market.exchange.bars import HOUR, MINUTE, PAGE, fetch_bars
+from huracan_assets.market.exchange.session import Market, Session, moment
 from huracan_assets.market.reaggregation import doubtful_hours
 
 OVERLAP = 40  # minutes; a day is two pages, and the second begins with a whole hour

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from huracan_assets.errors import CandleError, MarketError
-from huracan_assets.market.archive import ArchiveSource
-from huracan_assets.market.archive_recordings import ASK, BID, recorded_order_books, recorded_trades
+from huracan_assets.market.archive.recordings import ASK, BID, recorded_order_books, recorded_trades
+from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets.market.contract import TIME
 
 DAY = date(2024, 8, 8)

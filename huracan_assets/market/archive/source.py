@@ -18,7 +18,7 @@ import polars as pl
 
 from huracan_assets.days import DAY, midnight
 from huracan_assets.errors import CandleError, MarketError
-from huracan_assets.market.archive_files import (
+from huracan_assets.market.archive.files import (
     Bar,
     CandleFile,
     Part,
@@ -28,7 +28,7 @@ from huracan_assets.market.archive_files import (
     read_part,
     readable,
 )
-from huracan_assets.market.archive_recordings import (
+from huracan_assets.market.archive.recordings import (
     RECORDED_FOLDERS,
     recorded_open_interest,
     recorded_order_books,

@@ -268,8 +268,8 @@ def test_the_list_of_markets_is_read_once(server: Server) -> None:
 
 def test_an_exchange_without_raw_klines_gives_unified_candles(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Binance US speaks Binance's language; taken off the list it is read as any other exchange."""
-    monkeypatch.setattr("huracan_assets.market.exchange_session.BINANCE", ())
-    monkeypatch.setattr("huracan_assets.market.exchange_client.BINANCE", ())
+    monkeypatch.setattr("huracan_assets.market.exchange.session.BINANCE", ())
+    monkeypatch.setattr("huracan_assets.market.exchange.client.BINANCE", ())
     read = door(server.url, id="binanceus").candles("BTC-USDT", DAY, DAY)
     optional = ["quote_volume", "trades", "taker_buy_volume"]
     assert read.drop(optional).equals(truth(BTC).drop(optional))

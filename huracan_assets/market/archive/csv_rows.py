@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from huracan_assets.errors import CandleError
-from huracan_assets.market.archive_times import from_epoch, from_epochs, moment
+from huracan_assets.market.archive.times import from_epoch, from_epochs, moment
 from huracan_assets.market.contract import CANDLE_SCHEMA, MINUTE_US, OPTIONAL, REQUIRED, TIME
 
 KLINE_COLUMNS = (

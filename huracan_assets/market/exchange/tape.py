@@ -9,7 +9,7 @@ import polars as pl
 
 from huracan_assets.days import DAY
 from huracan_assets.market.contract import TIME
-from huracan_assets.market.exchange_session import Session, UnsoundAnswer, milliseconds
+from huracan_assets.market.exchange.session import Session, UnsoundAnswer, milliseconds
 from huracan_assets.market.order_books import LEVELS, ORDER_BOOKS_SCHEMA, validate_order_books
 from huracan_assets.market.trades import TRADES_SCHEMA, validate_trades
 

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from huracan_assets.market.contract import CANDLE_SCHEMA, OPTIONAL, REQUIRED, TIME, empty_candles
-from huracan_assets.market.exchange_session import Market, Session, UnsoundAnswer, moment
+from huracan_assets.market.exchange.session import Market, Session, UnsoundAnswer, moment
 
 PAGE = 1000
 SMALLEST_PAGE = 100  # of the exchanges that ccxt knows; an empty page of theirs says nothing of what comes after it

@@ -17,7 +17,7 @@ import polars as pl
 
 from huracan_assets.days import DAY, days_between
 from huracan_assets.errors import MarketError
-from huracan_assets.market.exchange import ExchangeSource
+from huracan_assets.market.exchange.source import ExchangeSource
 from huracan_assets.market.reaggregation import disagreements, hours_with_more
 from huracan_assets.market.source import Piece, Span
 from huracan_assets_tests.market.exchange_emulator.books import Book, made_book, milliseconds, recorded_book

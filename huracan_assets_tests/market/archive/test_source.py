@@ -13,7 +13,7 @@ import pytest
 
 from huracan_assets.days import midnight
 from huracan_assets.errors import CandleError, MarketError
-from huracan_assets.market.archive import ArchiveSource
+from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets_tests.market.violations import DAY, good_candles
 
 NEXT = DAY + timedelta(days=1)

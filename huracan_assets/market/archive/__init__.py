@@ -1,0 +1,1 @@
+"""A folder of recorded candles: Parquet, CSV, and the public archive's ZIP files."""
