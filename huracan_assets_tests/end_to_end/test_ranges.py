@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
-from huracan_assets.days import days_until
+import polars as pl
+
+from huracan_assets.days import DAY, days_until
 from huracan_assets.partitions import partition_key
 from huracan_assets_tests.end_to_end.conftest import NewEngine, Night
 from huracan_assets_tests.end_to_end.engine import (
@@ -14,9 +17,11 @@ from huracan_assets_tests.end_to_end.engine import (
     materializations,
     materialize_words,
 )
-from huracan_assets_tests.end_to_end.profile import BENCHMARK
+from huracan_assets_tests.end_to_end.profile import BENCHMARK, SMALL, SYMBOL
+from huracan_assets_tests.real_candles import archive_variables
 
 DAYS = 5
+HALT, HALT_MINUTES = date(2023, 3, 24), 80  # every symbol, 12:40 to 14:00 UTC
 MADE = "candles,hourly_candles,minute_status,funding_rates,features"
 
 
@@ -52,3 +57,18 @@ def test_a_nights_healing_a_range_and_single_days_write_the_same_bytes(night: Ni
     healed = {place: digest for place, digest in lake_hashes(whole).items() if BENCHMARK in place}
     assert healed
     assert healed == {place: night.lake[place] for place in healed}
+
+
+def test_over_a_halt_of_the_exchange_a_range_and_single_days_write_the_same_bytes(
+    recorded_market: Path, new_engine: NewEngine
+) -> None:
+    engine = new_engine(SMALL | archive_variables(recorded_market))
+    keys = [partition_key(HALT + DAY * ahead, SYMBOL) for ahead in (-1, 0, 1)]
+    whole, single = engine.home.with_name("range"), engine.home.with_name("single")
+    run_into(engine, whole, [f"{keys[0]}...{keys[-1]}"])
+    run_into(engine, single, list(reversed(keys)))
+    made = [f"{asset}/{SYMBOL}/{HALT + DAY * ahead}.parquet" for asset in MADE.split(",") for ahead in (-1, 0, 1)]
+    for place in made:
+        assert (whole / place).read_bytes() == (single / place).read_bytes(), place
+    status = pl.read_parquet(whole / f"minute_status/{SYMBOL}/{HALT}.parquet")
+    assert status.filter(pl.col("status") == "outage")["minutes"].sum() == HALT_MINUTES

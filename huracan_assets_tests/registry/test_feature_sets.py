@@ -12,18 +12,23 @@ import polars as pl
 import pytest
 
 from huracan_assets.days import DAY
+from huracan_assets.decision.assets import Policies
 from huracan_assets.decision.brain import Brain
+from huracan_assets.errors import FeatureSetMismatch
 from huracan_assets.features.feature_sets import engine_set
 from huracan_assets.features.feature_version import FeatureDay, FeatureVersion
 from huracan_assets.gates.verdict import GateVerdict
+from huracan_assets.learning.records import LightGBMModel
 from huracan_assets.partitions import partition_key
-from huracan_assets.registry.assets import Registration, handoff_bundle
+from huracan_assets.registry.assets import Registration, handoff_bundle, registered_model
+from huracan_assets.registry.manifest import RunManifest
 from huracan_assets.resources.io_manager import LakeIOManager
 from huracan_assets.resources.lake import Lake, canonical_json
 from huracan_assets.resources.tracking import Tracking, folder_hash
 from huracan_assets.settings import settings
 from huracan_assets.shadow.assets import forward_ledger
 from huracan_assets.shadow.forward import ForwardLedger
+from huracan_assets.validation.walk_forward_report import WalkForwardReport
 from huracan_assets_tests.decision.brains import brain
 
 SYMBOL, TRAINED = "WAVES-USDT", date(2024, 3, 1)
@@ -97,6 +102,15 @@ def test_a_hand_over_of_such_a_brain_fails_and_leaves_no_bundle(champion: str, e
     assert engine_set().short in said
     assert not (engine_home / "bundles" / SYMBOL).exists()
     assert not lake.has("handoff_bundle", SYMBOL, TRAINED, "json")
+
+
+def test_a_model_of_such_features_is_not_registered() -> None:
+    trained = LightGBMModel.model_construct(names=OLDER.names, recipe_sha256=OLDER.recipe_sha256)
+    # Refused before anything else is looked at.
+    unread = (Policies, WalkForwardReport, ForwardLedger, GateVerdict, RunManifest)
+    context = dg.build_asset_context(partition_key=partition_key(TRAINED, SYMBOL))
+    with pytest.raises(FeatureSetMismatch, match=f"the model of {SYMBOL} on {TRAINED}"):
+        registered_model(context, pl.DataFrame(), trained, b"", *(kind.model_construct() for kind in unread))
 
 
 def test_the_same_brain_of_this_recipe_would_load() -> None:
