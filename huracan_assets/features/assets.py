@@ -22,7 +22,15 @@ from huracan_assets.features.lineage import column_table, described, lineage
 from huracan_assets.features.optional_inputs import OptionalInputs
 from huracan_assets.features.recipe import FEATURE_NAMES, RECIPE, WARM_UP_DAYS, recipe_hash
 from huracan_assets.features.recipe_document import recipe_document
-from huracan_assets.market.assets import candles, funding_rates, heal, market_source, open_interest, order_books
+from huracan_assets.market.assets import (
+    candles,
+    funding_rates,
+    heal,
+    market_source,
+    open_interest,
+    order_books,
+    perpetual_candles,
+)
 from huracan_assets.observability.plots import feature_heatmap
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.partitions import look_back, partition_key, symbol_day, trailing
@@ -42,7 +50,7 @@ from huracan_assets.settings import settings
 CHUNK_DAYS = 31
 LINEAGE = "dagster/column_lineage"
 
-EVENTS = (funding_rates, open_interest, order_books)
+BESIDE = (funding_rates, open_interest, perpetual_candles, order_books)
 
 warm_up = trailing(WARM_UP_DAYS)
 
@@ -70,7 +78,7 @@ def column_schema() -> dg.TableSchema:
 @dg.asset(
     **room("features", "numba", "parquet"),
     backfill_policy=dg.BackfillPolicy.single_run(),
-    deps=[dg.AssetDep(asset, partition_mapping=warm_up) for asset in (candles, *EVENTS)],
+    deps=[dg.AssetDep(asset, partition_mapping=warm_up) for asset in (candles, *BESIDE)],
     code_version=recipe_hash(),
     metadata={
         "dagster/column_schema": column_schema(),
@@ -106,7 +114,7 @@ def feature_version(context: dg.AssetExecutionContext) -> dg.MaterializeResult[F
     """
     day, symbol = symbol_day(context.partition_key)
     window, lake = days_until(day, settings().look_back_days), Lake.open()
-    for asset in (candles, *EVENTS):
+    for asset in (candles, *BESIDE):
         heal(context, asset.key.path[-1], symbol, window)
     stale = stale_features(lake, symbol, window)
     if stale:
@@ -205,7 +213,7 @@ def _heal_inputs(context: dg.AssetExecutionContext, symbol: str, days: Sequence[
     own = _heal_with_warm_up(context, symbol, days)
     peer = own if symbol == benchmark else _heal_with_warm_up(context, benchmark, days)
     events = days_between(max(days[0] - DAY * WARM_UP_DAYS, settings().market.first_day), days[-1])
-    for asset in EVENTS:
+    for asset in BESIDE:
         heal(context, asset.key.path[-1], symbol, events)
     return _InputDays(own, peer, events)
 

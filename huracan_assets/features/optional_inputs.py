@@ -31,8 +31,8 @@ class OptionalInputs:
     sentiment: pl.DataFrame | None = None
 
 
-# The asset in the lake that each is read from. The market room makes the first two; the others are absent until
-# somebody writes them.
+# The asset in the lake that each is read from. The market room makes all but sentiment, which is absent until
+# somebody writes it.
 OPTIONAL_ASSETS: dict[str, str] = {
     "open_interest": "open_interest",
     "order_books": "order_books",

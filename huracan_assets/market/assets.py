@@ -84,6 +84,12 @@ def open_interest(context: dg.AssetExecutionContext) -> RangeResult:
 
 
 @dg.asset(**room("market", "polars", "parquet"), backfill_policy=dg.BackfillPolicy.single_run())
+def perpetual_candles(context: dg.AssetExecutionContext) -> RangeResult:
+    """One-minute candles of the perpetual on the symbol's coin; `available` says whether the source has any."""
+    yield from _make_expansion(context)
+
+
+@dg.asset(**room("market", "polars", "parquet"), backfill_policy=dg.BackfillPolicy.single_run())
 def order_books(context: dg.AssetExecutionContext) -> RangeResult:
     """The ten best levels of both sides at the end of each minute; `available` says whether the source has any."""
     yield from _make_expansion(context)

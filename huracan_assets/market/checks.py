@@ -62,6 +62,7 @@ def _contract(expansion: Expansion) -> dg.AssetChecksDefinition:
 hourly_candles_contract = _contract(HOURLY)
 funding_rates_contract = _contract(EXPANSIONS["funding_rates"])
 open_interest_contract = _contract(EXPANSIONS["open_interest"])
+perpetual_candles_contract = _contract(EXPANSIONS["perpetual_candles"])
 order_books_contract = _contract(EXPANSIONS["order_books"])
 trades_contract = _contract(EXPANSIONS["trades"])
 

@@ -213,6 +213,15 @@ def validate_hourly(frame: pl.DataFrame, *, symbol: str, origin: str) -> pl.Data
     return hold(frame, HOURLY_SCHEMA, HOURLY_RULES, f"hourly candles of {symbol}", origin, None)
 
 
+def validate_perpetual(frame: pl.DataFrame, *, symbol: str, origin: str) -> pl.DataFrame:
+    """The minute candles of a symbol's perpetual, unchanged, once they keep `CANDLE_SCHEMA` and its rules.
+
+    Raises:
+        CandleError: as `validate_range`.
+    """
+    return hold(frame, CANDLE_SCHEMA, CANDLE_RULES, f"perpetual candles of {symbol}", origin, None)
+
+
 def validate_funding(frame: pl.DataFrame, *, symbol: str, origin: str) -> pl.DataFrame:
     """The funding events, unchanged, once they keep `FUNDING_SCHEMA` and its rules.
 

@@ -1,4 +1,4 @@
-"""What a source may lack: hourly candles, funding, open interest, order books, trades.
+"""What a source may lack: hourly candles, funding, open interest, the perpetual's candles, order books, trades.
 
 A day of it is the rows that the source has, or an empty frame whose file says `huracan.available` = false and whose
 metadata says why. Absence is never written as zeros, and never as an older day's rows.
@@ -16,7 +16,14 @@ import polars as pl
 from huracan_assets.days import DAY, midnight
 from huracan_assets.errors import ContractError
 from huracan_assets.market.book_recorder import recorded_books
-from huracan_assets.market.contract import FUNDING_SCHEMA, HOURLY_SCHEMA, validate_funding, validate_hourly
+from huracan_assets.market.contract import (
+    CANDLE_SCHEMA,
+    FUNDING_SCHEMA,
+    HOURLY_SCHEMA,
+    validate_funding,
+    validate_hourly,
+    validate_perpetual,
+)
 from huracan_assets.market.open_interest import OPEN_INTEREST_SCHEMA, validate_open_interest
 from huracan_assets.market.order_books import ORDER_BOOKS_SCHEMA, validate_order_books
 from huracan_assets.market.source import MarketSource
@@ -71,6 +78,14 @@ EXPANSIONS: Mapping[str, Expansion] = {
             OPEN_INTEREST_SCHEMA,
             lambda source, *span: source.open_interest(*span),
             validate_open_interest,
+            31,
+        ),
+        Expansion(
+            "perpetual_candles",
+            "perpetual candles",
+            CANDLE_SCHEMA,
+            lambda source, *span: source.perpetual_candles(*span),
+            validate_perpetual,
             31,
         ),
         Expansion(

@@ -81,6 +81,13 @@ class MarketSource(Protocol):
         """The open interest of the perpetual, as in `open_interest.py`; None where the source has none."""
         ...
 
+    def perpetual_candles(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        """Closed minute candles of the perpetual on the symbol's coin, quoted as the symbol is.
+
+        Of the days [first, last], as in `CANDLE_SCHEMA`, validated; None where the source has none.
+        """
+        ...
+
     def order_books(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
         """Snapshots of the best bid and ask, as in `order_books.py`; None where the source has none."""
         ...

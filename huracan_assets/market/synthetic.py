@@ -1,19 +1,19 @@
 """A seeded market without an end: regimes, fat tails, a common factor, order flow; an edge only where asked.
 
 Any day can be had alone: a day's random numbers come from (seed, symbol, day), and the state in which it
-begins (price, volatility, order flow, regime) is carried from day to day and remembered. So the same seed,
+begins (price, volatility, order flow, regime, funding) is carried from day to day and remembered. So the same seed,
 symbol and day give the same bits, whatever range is asked for, and in whatever order.
 
 Without an edge the price is a martingale: the return of a minute, given everything before it, has mean 0.
 Regimes and volatility are predictable, direction is not. With `edge` e, the order-flow signal x (known at
 the close of its minute, and shown, with noise, by the taker-buy share) lifts the expected return of the
-next minute by e*x bps.
+next minute by e*x bps. The perpetual stands off its spot market by a basis that no return follows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from zlib import crc32
 
@@ -23,8 +23,15 @@ import polars as pl
 from numba import njit
 
 from huracan_assets.days import MINUTES_PER_DAY, days_between
-from huracan_assets.market.contract import CANDLE_SCHEMA, FUNDING_SCHEMA, empty_candles, validate_range
+from huracan_assets.market.contract import (
+    CANDLE_SCHEMA,
+    FUNDING_SCHEMA,
+    empty_candles,
+    validate_perpetual,
+    validate_range,
+)
 from huracan_assets.market.source import Piece, Span, one_after_the_other, unknown_symbol
+from huracan_assets.market.synthetic_basis import basis_path
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,7 +50,7 @@ FUNDING_MEAN, FUNDING_SPREAD, FUNDING_PERSISTENCE = 1e-4, 1e-4, 0.9
 FUNDING_HOURS = 8
 MEDIAN_TURNOVER, BENCHMARK_TURNOVER = 150_000.0, 6.0  # USDT a minute; the benchmark is traded more
 TURNOVER_SPREAD, TRADE_SIZE = 0.7, 1_500.0
-_MARKET, _SYMBOL, _START = 0, 1, 2  # streams of the generator
+_MARKET, _SYMBOL, _START, _BASIS, _PERPETUAL = range(5)  # streams of the generator
 
 
 @dataclass(frozen=True)
@@ -208,6 +215,14 @@ class SyntheticSource:
         """None: nothing in this market holds a position."""
         return None
 
+    def perpetual_candles(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        """See `MarketSource.perpetual_candles`: the spot market's path and a basis of some basis points."""
+        days = self._days(symbol, first, last)
+        if not days:
+            return None
+        frame = pl.concat([self._perpetual_of(symbol, day) for day in days])
+        return validate_perpetual(frame, symbol=symbol, origin=self.name)
+
     def order_books(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
         """None: this market's prices come from no book."""
         return None
@@ -289,11 +304,28 @@ class SyntheticSource:
         made = self._day(symbol, day)
         start = self._states[symbol][(day - self._first).days]
         log_open = np.concatenate([[start.log_price], made.log_close[:-1]])
-        ts = np.datetime64(day, "us") + np.arange(MINUTES_PER_DAY) * np.timedelta64(60_000_000, "us")
-        columns = _bars(log_open, made, symbol == self._benchmark)
-        frame = pl.DataFrame({"ts": ts, "known_at": ts + np.timedelta64(60_000_000, "us"), **columns})
-        frame = frame.with_columns(pl.col("ts", "known_at").dt.replace_time_zone("UTC"))
-        return frame.select(pl.col(name).cast(kind) for name, kind in CANDLE_SCHEMA.items())
+        return _frame(day, _bars(log_open, made, symbol == self._benchmark))
+
+    def _perpetual_of(self, symbol: str, day: date) -> pl.DataFrame:
+        """Its own high, low and activity; its takers show nothing of the order flow that an edge is planted on."""
+        made, number, which = self._day(symbol, day), (day - self._first).days, crc32(symbol.encode())
+        start = self._states[symbol][number]
+        rates = np.concatenate([[FUNDING_MEAN + FUNDING_SPREAD * start.funding], made.funding])
+        today, tomorrow = (self._rng(_BASIS, which, midnight) for midnight in (number, number + 1))
+        midnights = today.standard_normal(), tomorrow.standard_normal()
+        log_basis = basis_path(rates - FUNDING_MEAN, midnights, today.standard_normal(MINUTES_PER_DAY))
+        path = np.concatenate([[start.log_price], made.log_close]) + log_basis
+        rng, flow = self._rng(_PERPETUAL, which, number), np.zeros(MINUTES_PER_DAY)
+        bars = _bars(path[:-1], replace(made, log_close=path[1:], flow=flow, rng=rng), symbol == self._benchmark)
+        return _frame(day, bars)
+
+
+def _frame(day: date, columns: dict[str, Floats]) -> pl.DataFrame:
+    """The bars of a day's minutes, in the candle contract's shape."""
+    ts = np.datetime64(day, "us") + np.arange(MINUTES_PER_DAY) * np.timedelta64(60_000_000, "us")
+    frame = pl.DataFrame({"ts": ts, "known_at": ts + np.timedelta64(60_000_000, "us"), **columns})
+    frame = frame.with_columns(pl.col("ts", "known_at").dt.replace_time_zone("UTC"))
+    return frame.select(pl.col(name).cast(kind) for name, kind in CANDLE_SCHEMA.items())
 
 
 def _bars(log_open: Floats, day: _Day, benchmark: bool) -> dict[str, npt.NDArray[np.float64]]:

@@ -93,6 +93,13 @@ CONTRACTS = {
             available,
         ),
         Contract(
+            checks.perpetual_candles_contract,
+            sentences(CANDLE_RULES),
+            planted.good_candles,
+            planted.perpetual_violations,
+            available,
+        ),
+        Contract(
             checks.order_books_contract,
             sentences(ORDER_BOOKS_RULES),
             planted.good_order_books,

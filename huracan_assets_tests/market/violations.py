@@ -132,6 +132,11 @@ def minute_candle_violations() -> Violations:
     }
 
 
+def perpetual_violations() -> Violations:
+    """Of the rules of `perpetual_candles`."""
+    return candle_violations(good_candles(), MINUTE, "minute")
+
+
 def hourly_violations() -> Violations:
     """Of the rules of `hourly_candles`."""
     return candle_violations(good_hours(), HOUR, "hour")

@@ -81,7 +81,7 @@ def recorded_open_interest(archive: Path, symbol: str, first: date, last: date) 
         MarketError: a file cannot be read, or several venues have the symbol.
         CandleError: a column is missing, or a count breaks its contract.
     """
-    parts = [_counts(path, symbol) for path in sorted(_folder(archive, OPEN_INTEREST_FOLDER).glob("*.parquet"))]
+    parts = [_counts(path, symbol) for path in sorted(beside(archive, OPEN_INTEREST_FOLDER).glob("*.parquet"))]
     counts = _of_days(parts, first, last)
     if counts is None:
         return None
@@ -89,7 +89,8 @@ def recorded_open_interest(archive: Path, symbol: str, first: date, last: date) 
     return validate_open_interest(counts.select(list(OPEN_INTEREST_SCHEMA)), symbol=symbol, origin=f"archive {archive}")
 
 
-def _folder(archive: Path, name: str) -> Path:
+def beside(archive: Path, name: str) -> Path:
+    """The folder `name` in the archive, or the one beside it where there is none; neither need exist."""
     inside = archive / name
     return inside if inside.is_dir() else archive.parent / name
 
@@ -97,7 +98,7 @@ def _folder(archive: Path, name: str) -> Path:
 def _recordings(archive: Path, symbol: str, kind: str, first: date, last: date) -> list[Path]:
     """The files that may hold the days: a recorder that begins or ends near midnight has rows of the day beside."""
     found: list[Recording] = []
-    for path in sorted(_folder(archive, BOOKS_FOLDER).glob("*.parquet")):
+    for path in sorted(beside(archive, BOOKS_FOLDER).glob("*.parquet")):
         name = _NAME.fullmatch(path.stem)
         if name and name["kind"] == kind and name["symbol"] == symbol.replace("-", "").lower():
             began = datetime.strptime(name["day"], "%Y%m%d").replace(tzinfo=UTC).date()

@@ -30,6 +30,7 @@ from huracan_assets.market.archive.files import (
 )
 from huracan_assets.market.archive.recordings import (
     RECORDED_FOLDERS,
+    beside,
     recorded_open_interest,
     recorded_order_books,
     recorded_trades,
@@ -43,9 +44,9 @@ from huracan_assets.market.contract import (
 )
 from huracan_assets.market.source import Piece, Span, one_after_the_other, unknown_symbol
 
-FUNDING_FOLDER = "funding"
+FUNDING_FOLDER, PERPETUAL_FOLDER = "funding", "perpetual"
 READERS = 4  # files read at a time
-OTHER_FOLDERS = {FUNDING_FOLDER, *RECORDED_FOLDERS}  # of what is no candle
+OTHER_FOLDERS = {FUNDING_FOLDER, PERPETUAL_FOLDER, *RECORDED_FOLDERS}  # of what is no candle of the spot market
 
 
 class ArchiveSource:
@@ -105,6 +106,19 @@ class ArchiveSource:
         """See `MarketSource.open_interest`: read from `open_interest/*.parquet` in the archive or beside it."""
         return recorded_open_interest(self._folder, symbol, first, last)
 
+    def perpetual_candles(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        """See `MarketSource.perpetual_candles`: read from `perpetual/` in the archive or beside it.
+
+        The files are laid out and doubted as the archive's own; None where none is of the symbol.
+
+        Raises:
+            MarketError: a file cannot be read.
+            CandleError: a row breaks the contract, or two files tell the same minute differently.
+        """
+        if self._perpetuals is None or not self._perpetuals._files(symbol, "1m"):
+            return None
+        return self._perpetuals._bars("1m", symbol, first, last)
+
     def order_books(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
         """See `MarketSource.order_books`: replayed from the recordings in `order_books/`."""
         return recorded_order_books(self._folder, symbol, first, last)
@@ -154,6 +168,12 @@ class ArchiveSource:
                 if file is not None and OTHER_FOLDERS.isdisjoint(path.relative_to(self._folder).parts[:-1]):
                     files[file.bar][file.symbol].append(file)
         return files
+
+    @cached_property
+    def _perpetuals(self) -> ArchiveSource | None:
+        """An archive of the perpetuals' files. One that is this archive would be a second look at its own candles."""
+        folder = beside(self._folder, PERPETUAL_FOLDER)
+        return ArchiveSource(folder) if folder.is_dir() and folder.resolve() != self._folder.resolve() else None
 
     @cached_property
     def _funding_files(self) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Bars of a stretch of time, page after page.
+"""Bars of a stretch of time, page after page; of a spot market or of a perpetual, as the session's markets are.
 
 Binance's klines are read raw, since ccxt's unified candles drop quote volume, trades and taker-buy volume; other
 exchanges give the unified ones, and these columns are null. A page that cannot be read, is out of order, or is of
@@ -111,7 +111,8 @@ def _call(
     query = {"symbol": market["id"], "interval": interval.word, "startTime": since, "limit": limit}
     if end is not None:
         query["endTime"] = end - 1
-    return lambda: client.publicGetKlines(query)
+    klines = client.publicGetKlines if session.kind == "spot" else client.fapiPublicGetKlines
+    return lambda: klines(query)
 
 
 def _rows(answer: Any) -> list[Sequence[Any]]:

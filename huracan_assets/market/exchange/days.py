@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import chain, zip_longest
 
@@ -50,6 +50,20 @@ async def fetch_spans(session: Session, spans: Sequence[Span], *, unended: bool)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+def joined(pieces: Iterable[Piece]) -> pl.DataFrame:
+    """The candles of a symbol's pieces, in the order of their days.
+
+    Raises:
+        MarketError: of the first piece that could not be had.
+    """
+    frames = [empty_candles()]
+    for piece in sorted(pieces, key=lambda piece: piece.first):
+        if isinstance(piece.candles, MarketError):
+            raise piece.candles
+        frames.append(piece.candles)
+    return pl.concat(frames)
 
 
 def _in_turn(spans: Sequence[Span]) -> Iterator[tuple[Span, date, date]]:

@@ -1,4 +1,7 @@
-"""Funding and open interest of the perpetual that belongs to a spot symbol, through ccxt's unified answers."""
+"""Candles, funding and open interest of the perpetual that belongs to a spot symbol.
+
+Candles pass the same doubts as the spot market's; funding and open interest are ccxt's unified answers.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,10 @@ import polars as pl
 
 from huracan_assets.days import DAY
 from huracan_assets.market.contract import FUNDING_SCHEMA, TIME, validate_funding
+from huracan_assets.market.exchange.days import fetch_spans, joined
 from huracan_assets.market.exchange.session import Session, UnsoundAnswer, milliseconds, moment
 from huracan_assets.market.open_interest import OPEN_INTEREST_SCHEMA, validate_open_interest
+from huracan_assets.market.source import Span
 
 FUNDING_PAGE = 1000
 FUNDING_STEP_MS = 3_600_000  # no perpetual is settled more often
@@ -22,6 +27,23 @@ COUNTS_STEP_MS = 300_000
 COUNTS_KEPT_MS = 30 * 86_400_000 - COUNTS_STEP_MS  # Binance refuses a start that lies further back
 
 AskPage = Callable[[int, int], Awaitable[Any]]
+
+
+async def candles(session: Session, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+    """The closed minute candles of the days [first, last]; None where there is no such perpetual, or it has none.
+
+    One that is announced and not yet open is not asked for: exchanges refuse the question. Volumes are as the exchange
+    counts them, which is contracts on some; on Binance it is the base coin.
+
+    Raises:
+        MarketError: the exchange gave no answer, or a day has not ended by its clock.
+        CandleError: bars changed each time they were asked for, or break the contract.
+    """
+    market = session.markets.get(symbol)
+    if market is None or (market.get("created") or 0) > session.closed_ms:
+        return None
+    found = joined([piece async for piece in fetch_spans(session, [Span(symbol, first, last)], unended=False)])
+    return None if found.is_empty() else found
 
 
 async def funding(session: Session, symbol: str, first: date, last: date) -> pl.DataFrame | None:

@@ -15,12 +15,12 @@ from typing import TypeVar
 import polars as pl
 
 from huracan_assets.errors import MarketError
-from huracan_assets.market.contract import empty_candles, validate_hourly
+from huracan_assets.market.contract import validate_hourly
 from huracan_assets.market.exchange import perpetual, tape
 from huracan_assets.market.exchange.bars import first_bar_ms
 from huracan_assets.market.exchange.client import Gate, Kind
 from huracan_assets.market.exchange.day import fetch_hours
-from huracan_assets.market.exchange.days import closed_end, fetch_spans
+from huracan_assets.market.exchange.days import closed_end, fetch_spans, joined
 from huracan_assets.market.exchange.session import Market, Session, converse, exchange_name, milliseconds
 from huracan_assets.market.source import Piece, Span
 from huracan_assets.settings import ExchangeSettings
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class ExchangeSource:
-    """A `MarketSource` over one exchange's spot market, and its perpetuals for funding and open interest.
+    """A `MarketSource` over one exchange's spot market, and its perpetuals for what is beside it.
 
     Args:
         settings: `market.exchange`.
@@ -55,12 +55,7 @@ class ExchangeSource:
             MarketError: the symbol is unknown, or the exchange did not answer within `max_attempts`.
             CandleError: bars changed each time they were asked for, or break the contract.
         """
-        frames = [empty_candles()]
-        for piece in sorted(self._run([Span(symbol, first, last)], unended=True), key=lambda piece: piece.first):
-            if isinstance(piece.candles, MarketError):
-                raise piece.candles
-            frames.append(piece.candles)
-        return pl.concat(frames)
+        return joined(self._run([Span(symbol, first, last)], unended=True))
 
     def stream(self, spans: Sequence[Span]) -> Iterator[Piece]:
         """See `MarketSource.stream`: a day a piece.
@@ -108,6 +103,17 @@ class ExchangeSource:
         if not self._settings.perpetuals:
             return None
         return self._answer(lambda session: perpetual.open_interest(session, symbol, first, last), "linear")
+
+    def perpetual_candles(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
+        """See `MarketSource.perpetual_candles`: doubted page by page as the spot market's are.
+
+        Raises:
+            MarketError: the exchange did not answer, or a day has not ended by its clock.
+            CandleError: bars changed each time they were asked for, or break the contract.
+        """
+        if not self._settings.perpetuals:
+            return None
+        return self._answer(lambda session: perpetual.candles(session, symbol, first, last), "linear")
 
     def order_books(self, symbol: str, first: date, last: date) -> pl.DataFrame | None:
         """See `MarketSource.order_books`: the book of this moment, where today is asked for; past ones are not kept."""

@@ -166,8 +166,22 @@ def recorded_book(symbol: str, first: date, last: date) -> Book:
 @cache
 def made_book(symbol: str, first: date, last: date) -> Book:
     """A book of synthetic candles, its prices and amounts with as many decimals as Binance's."""
-    market = SyntheticSource(symbols=(symbol,), benchmark="BTC-USDT", first=first, seed=3, edge=0.0)
-    truth = market.candles(symbol, first, last)
+    return _rounded_book(symbol, _synthetic(symbol, first).candles(symbol, first, last))
+
+
+@cache
+def made_perpetual(symbol: str, first: date, last: date) -> Book:
+    """The book of the perpetual on the same coin."""
+    truth = _synthetic(symbol, first).perpetual_candles(symbol, first, last)
+    assert truth is not None
+    return _rounded_book(symbol, truth)
+
+
+def _synthetic(symbol: str, first: date) -> SyntheticSource:
+    return SyntheticSource(symbols=(symbol,), benchmark="BTC-USDT", first=first, seed=3, edge=0.0)
+
+
+def _rounded_book(symbol: str, truth: pl.DataFrame) -> Book:
     rounded = truth.with_columns(
         pl.col("open", "high", "low", "close").round(6), pl.col("volume", "taker_buy_volume").round(5)
     )

@@ -34,6 +34,7 @@ class Exchange:
 
     Attributes:
         now_ms: the exchange's clock; bars that have opened by then are told, the open one unfinished.
+        perpetuals: of the futures market.
         info: a body of exchangeInfo to give instead of the books' own entries.
         asked: every question so far: its path and its query.
     """
@@ -42,18 +43,28 @@ class Exchange:
     now_ms: int
     faults: list[Fault] = field(default_factory=list)
     info: dict[str, Any] | None = None
+    perpetuals: dict[str, Book] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, books: Iterable[Book], now_ms: int, faults: Iterable[Fault] = ()) -> Self:
-        """An exchange that lists `books`."""
-        return cls({book.id: book for book in books}, now_ms, list(faults))
+    def of(
+        cls,
+        books: Iterable[Book],
+        now_ms: int,
+        faults: Iterable[Fault] = (),
+        perpetuals: Iterable[Book] | None = None,
+    ) -> Self:
+        """An exchange that lists `books`, and as perpetuals the same unless others are given."""
+        spot = {book.id: book for book in books}
+        futures = spot if perpetuals is None else {book.id: book for book in perpetuals}
+        return cls(spot, now_ms, list(faults), perpetuals=dict(futures))
 
     def answer(self, path: str, query: dict[str, str]) -> Answer:
         """What is sent for a GET of `path`."""
         self.asked.append((path, query))
         answer = self._spoken(path, query)
-        symbol = self.books[query["symbol"]].symbol if query.get("symbol") in self.books else None
+        listed = self.books | self.perpetuals
+        symbol = listed[query["symbol"]].symbol if query.get("symbol") in listed else None
         for fault in self._active(*WAY):
             if fault.symbol in (None, symbol):
                 fault.touch()
@@ -67,6 +78,7 @@ class Exchange:
             return _json(self._info(path))
         answers = {
             "/api/v3/klines": self._klines,
+            "/fapi/v1/klines": self._klines,
             "/api/v3/depth": self._depth,
             "/api/v3/aggTrades": self._trades,
             "/fapi/v1/fundingRate": self._funding,
@@ -74,7 +86,7 @@ class Exchange:
         }
         if path not in answers:
             return Answer(orjson.dumps({"code": -1, "msg": f"no such path {path}"}), 404)
-        book = self.books.get(query.get("symbol", ""))
+        book = (self.books if path.startswith("/api") else self.perpetuals).get(query.get("symbol", ""))
         if book is None or self._is_renamed(book):
             return UNKNOWN_SYMBOL
         return answers[path](book, query)
@@ -99,8 +111,9 @@ class Exchange:
     def _info(self, path: str) -> dict[str, Any]:
         if self.info is not None:
             return self.info
-        listed = [book for book in self.books.values() if not self._is_renamed(book)]
-        entries = [book.entry() if path.startswith("/api") else book.perpetual_entry() for book in listed]
+        spot = path.startswith("/api")
+        listed = [book for book in (self.books if spot else self.perpetuals).values() if not self._is_renamed(book)]
+        entries = [book.entry() if spot else book.perpetual_entry() for book in listed]
         return {
             "timezone": "UTC",
             "serverTime": self.now_ms,
