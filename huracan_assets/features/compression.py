@@ -5,16 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from huracan_assets.features.declaration import HOUSE, Family
-from huracan_assets.features.kernels import Array, place, rolling_extreme, rolling_pattern_entropy
+from huracan_assets.features.kernels import Array, place, rolling_extreme, rolling_low_quantile, rolling_pattern_entropy
 from huracan_assets.features.recursions import LAST_PRICE_LIMIT
 from huracan_assets.features.rolling import lag, least, mean, zscore
 from huracan_assets.features.volatility import day_rank
-from huracan_assets.features.window import Window
+from huracan_assets.features.window import BPS, Window
 
 FAMILY = Family("compression")
 RANGE_MINUTES = 60
 # Which of six order patterns three closes a, b, c form, by 4 (a > b) + 2 (b > c) + (a > c); -1: none can.
 PATTERN = np.array([0, -1, 1, 2, 3, 4, -1, 5])
+GAP_WINDOWS = (60, 150, 300, 480)
+GAP_LIMIT = 5e3
+UPPER_SHARE = 0.2  # of the closes, the highest
 
 
 @FAMILY.feature(
@@ -44,6 +47,34 @@ def nr7_density(w: Window) -> Array:
 def mean_rev(w: Window) -> Array:
     """tanh(z/2), z of ln close over 240 min (population): 1 far above the mean that a reversion returns to."""
     return np.tanh(0.5 * zscore(w.log_close, 240))
+
+
+def quantile_gap(log_close: Array, first_row: int) -> Array:
+    """Mean over `GAP_WINDOWS` of (ln close - its upper quintile's edge) / sqrt(window), bps; NaN before `first_row`."""
+    total = np.zeros(log_close.size)
+    for window in GAP_WINDOWS:
+        # The upper quantile is minus the lower one of the mirrored prices.
+        edge = rolling_low_quantile(-log_close, window, least(window), first_row, UPPER_SHARE)
+        total += (log_close + edge) / np.sqrt(window)
+    return np.clip(BPS * total / len(GAP_WINDOWS), -GAP_LIMIT, GAP_LIMIT)
+
+
+@FAMILY.feature(
+    unit="bps",
+    low=-GAP_LIMIT,
+    high=GAP_LIMIT,
+    warm_up=max(GAP_WINDOWS),
+    inputs=("close",),
+    source=f"{HOUSE}; quantiles of Hyndman & Fan's (1996) type 7",
+)
+def upper_gap(w: Window) -> Array:
+    """Mean over k of 60, 150, 300, 480 min of (ln close - 80 % quantile of ln close over k) / sqrt k, held at +-5e3."""
+    return w.once(own_gap)
+
+
+def own_gap(w: Window) -> Array:
+    """`quantile_gap` of the coin itself."""
+    return quantile_gap(w.log_close, w.first_row)
 
 
 @FAMILY.feature(

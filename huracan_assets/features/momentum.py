@@ -67,7 +67,7 @@ def rsi(w: Window, length: int) -> Array:
     return 100.0 * w.once(rises)[RSI_LENGTHS.index(length)]
 
 
-for _minutes in (1, 2, 5, 15, 30, 60, 240, 1440):
+for _minutes in (1, 2, 5, 15, 30, 60, 240, 720, 1440):
     FAMILY.feature(
         name=f"ret_{_minutes}",
         formula=f"ln(close / last close known {_minutes} min ago), held at +-5e4",
@@ -78,6 +78,21 @@ for _minutes in (1, 2, 5, 15, 30, 60, 240, 1440):
         inputs=("close",),
         source="log return",
     )(partial(held_return, minutes=_minutes))
+
+
+@FAMILY.feature(
+    unit="bps",
+    low=-RETURN_LIMIT,
+    high=RETURN_LIMIT,
+    warm_up=1440 + LAST_PRICE_LIMIT,
+    inputs=("close",),
+    source="intraday pattern of Heston, Korajczyk & Sadka (2010)",
+)
+def ret_120_yesterday(w: Window) -> Array:
+    """ln(last close known 1320 min ago / that of 1440 min ago): the two hours now begun, a day ago; within +-5e4."""
+    before = w.last_log_close
+    return np.asarray(held(lag(before, 1320) - lag(before, 1440), BPS, -RETURN_LIMIT, RETURN_LIMIT))
+
 
 for _minutes in (5, 15, 60, 240):
     FAMILY.feature(

@@ -12,18 +12,21 @@ from functools import partial
 
 import numpy as np
 
+from huracan_assets.features.compression import own_gap, quantile_gap
 from huracan_assets.features.declaration import HOUSE, Family
 from huracan_assets.features.kernels import Array, held_change, ratio
 from huracan_assets.features.moment_kernels import ROUNDING
 from huracan_assets.features.momentum import RETURN_LIMIT
 from huracan_assets.features.recursions import LAST_PRICE_LIMIT
 from huracan_assets.features.rolling import joint, lag, mean, total
-from huracan_assets.features.volume import taker_imbalance
+from huracan_assets.features.volume import taker_imbalance, volume_score
 from huracan_assets.features.window import BPS, Window
 
 FAMILY = Family("relative_strength")
 MINUTES = 240
 PRICES = ("close", "benchmark.close")
+QUIET_Z = 3.0
+QUIET_LIMIT = 2.5e4
 
 
 def neutral_ratio(numerator: Array, denominator: Array) -> Array:
@@ -125,17 +128,39 @@ for _minutes in (1, 5, 15, 60):
     )(partial(benchmark_return, minutes=_minutes))
 
 
+def benchmark_imbalance(w: Window, minutes: int) -> Array:
+    """The benchmark's taker imbalance."""
+    return w.undefined() if w.benchmark is None else taker_imbalance(replace(w, grid=w.benchmark), minutes)
+
+
+for _minutes in (15, 60):
+    FAMILY.feature(
+        name=f"benchmark_imbalance_{_minutes}",
+        formula=f"the benchmark's sum(2 taker_buy - volume) / sum volume over {_minutes} min; null without volume",
+        unit="-1..1",
+        low=-1.0,
+        high=1.0,
+        warm_up=_minutes,
+        inputs=("benchmark.volume", "benchmark.taker_buy_volume"),
+        source="order imbalance, Chordia, Roll & Subrahmanyam (2002)",
+    )(partial(benchmark_imbalance, minutes=_minutes))
+
+
 @FAMILY.feature(
-    unit="-1..1",
-    low=-1.0,
-    high=1.0,
-    warm_up=15,
-    inputs=("benchmark.volume", "benchmark.taker_buy_volume"),
-    source="order imbalance, Chordia, Roll & Subrahmanyam (2002)",
+    unit="bps",
+    low=-QUIET_LIMIT,
+    high=QUIET_LIMIT,
+    warm_up=1455,
+    inputs=(*PRICES, "volume"),
+    source="reversals after low volume: Campbell, Grossman & Wang (1993)",
 )
-def benchmark_imbalance_15(w: Window) -> Array:
-    """The benchmark's sum(2 taker_buy - volume) / sum volume over 15 min; null without volume."""
-    return w.undefined() if w.benchmark is None else taker_imbalance(replace(w, grid=w.benchmark), 15)
+def quiet_gap(w: Window) -> Array:
+    """(upper_gap + the benchmark's) / 2 x exp(-volume_z / 2), volume_z within +-3: what little volume made; +-2.5e4."""
+    if w.benchmark is None:
+        return w.undefined()
+    gap = 0.5 * (w.once(own_gap) + quantile_gap(np.log(w.benchmark.close), w.first_row))
+    weight = np.exp(-0.5 * np.clip(w.once(volume_score), -QUIET_Z, QUIET_Z))
+    return np.clip(gap * weight, -QUIET_LIMIT, QUIET_LIMIT)
 
 
 FEATURES = tuple(FAMILY.features)

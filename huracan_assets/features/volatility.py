@@ -127,6 +127,12 @@ def drawdown(w: Window) -> Array:
     return np.asarray(held(highest(w.log_close, 240) - w.log_close, BPS, 0.0, 5e4))
 
 
+@FAMILY.feature(unit="bps", low=0.0, high=5e4, warm_up=720, inputs=("close",))
+def run_up(w: Window) -> Array:
+    """ln(close / lowest close of 720 min), held at 5e4."""
+    return np.asarray(held(highest(-w.log_close, 720) + w.log_close, BPS, 0.0, 5e4))
+
+
 @FAMILY.feature(unit="sigma", low=0.0, high=RATIO_LIMIT, warm_up=1441, inputs=("close",))
 def drawdown_speed(w: Window) -> Array:
     """ln(highest close of 60 min / close) / (sigma_1440 sqrt 60), held at 20."""

@@ -49,6 +49,11 @@ def amihud(w: Window) -> Array:
 @FAMILY.feature(unit="z", low=-Z_LIMIT, high=Z_LIMIT, warm_up=1455, inputs=("volume",), source="standard score")
 def volume_z(w: Window) -> Array:
     """z-score (population) over 1440 min of ln(1 + mean volume of 15 min)."""
+    return w.once(volume_score)
+
+
+def volume_score(w: Window) -> Array:
+    """What `volume_z` declares, for the features that read it."""
     return zscore(np.log(1.0 + mean(w.grid.volume, 15)), 1440)
 
 

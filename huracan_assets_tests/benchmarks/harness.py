@@ -30,6 +30,7 @@ class Benchmark:
     runs: int = 5
     peer_name: str | None = None
     peer: Measure | None = None
+    details: Callable[[], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def benchmark(
     better: Literal["lower", "higher"] = "lower",
     runs: int = 5,
     peer: tuple[str, Measure] | None = None,
+    details: Callable[[], Mapping[str, Any]] | None = None,
 ) -> Callable[[Measure], Measure]:
     """Register a function as the benchmark of its own name.
 
@@ -62,6 +64,7 @@ def benchmark(
         better: which way the figure should go.
         runs: counted runs.
         peer: the name and the measurement of what others use for the same work.
+        details: asked after the runs for more to print; its `ok`, if it has one, must hold as well.
     """
 
     def register(measure: Measure) -> Measure:
@@ -69,7 +72,7 @@ def benchmark(
         if name in REGISTRY:
             raise ValueError(f"two benchmarks are named {name}")
         peer_name, peer_measure = peer or (None, None)
-        REGISTRY[name] = Benchmark(name, unit, bound, measure, better, runs, peer_name, peer_measure)
+        REGISTRY[name] = Benchmark(name, unit, bound, measure, better, runs, peer_name, peer_measure, details)
         return measure
 
     return register
@@ -79,12 +82,15 @@ def run(subject: Benchmark) -> dict[str, Any]:
     """Run a benchmark; the line that is printed for it.
 
     Returns:
-        name, figure (the median), unit, peer, peer_figure, ratio, bound, ok, runs, min, median, max.
+        name, figure (the median), unit, peer, peer_figure, ratio, bound, ok, runs, min, median, max, and details if
+        there are any.
     """
     own, others = _measured(subject)
     figure = statistics.median(own)
     peer_figure = statistics.median(others) if others else None
     ratio = None if peer_figure is None else _times_better(figure, peer_figure, subject.better)
+    details = dict(subject.details()) if subject.details else {}
+    all_else = details.pop("ok", True)
     return {
         "name": subject.name,
         "figure": _rounded(figure),
@@ -93,11 +99,12 @@ def run(subject: Benchmark) -> dict[str, Any]:
         "peer_figure": _rounded(peer_figure),
         "ratio": _rounded(ratio),
         "bound": subject.bound,
-        "ok": _is_within(subject, figure, ratio),
+        "ok": _is_within(subject, figure, ratio) and all_else,
         "runs": len(own),
         "min": _rounded(min(own)),
         "median": _rounded(figure),
         "max": _rounded(max(own)),
+        **({"details": details} if details else {}),
     }
 
 

@@ -1,7 +1,7 @@
 """What is fitted for a segment has the same bits whatever the rows are that were not yet known when it began.
 
-Scalers, boosters, lines, calibrators, policies, the embedding, and PPO with its observation statistics: each is fitted
-on the night's own rows and on rows that are another market from the segment's begin on.
+Scalers, boosters, lines, calibrators, policies, the points of set-ups, and PPO with its observation statistics: each is
+fitted on the night's own rows and on rows that are another market from the segment's begin on.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from numpy.typing import NDArray
 
 from huracan_assets.decision.ensemble import SOURCES
-from huracan_assets.decision.policy import fit_policy
-from huracan_assets.learning.calibration import fit_calibrators
-from huracan_assets.learning.lightgbm_model import train_walk_forward as train_lightgbm
+from huracan_assets.decision.policy import PastBars, fit_policy
+from huracan_assets.learning.calibration import fit_calibrators, regime_at
+from huracan_assets.learning.lightgbm_model import bin_rows, fit_pair
 from huracan_assets.learning.ppo_walk_forward import train_walk_forward as train_ppo
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold
-from huracan_assets.memory.embedding import Embedding
+from huracan_assets.memory.set_up_map import SetUpMap
 from huracan_assets_tests.leak_zoo import night
 
 Floats = NDArray[np.float64]
@@ -32,7 +33,7 @@ Poison = Callable[[Numbers], Numbers]
 SETTINGS = night.SETTINGS
 TINY = {
     "environments": 4, "rollout_bars": 32, "episode_bars": 64, "hidden": 8, "minibatch": 64,
-    "first_steps": 256, "fold_steps": 128,
+    "first_steps": 256, "fold_steps": 128, "seeds": 2,
 }  # fmt: skip
 
 POISONS: dict[str, Poison] = {
@@ -71,41 +72,47 @@ def other_rows(fold: Fold, poison: Poison) -> TrainingSet:
 
 @pytest.mark.parametrize("name", sorted(POISONS))
 def test_models_and_their_scalers(name: str) -> None:
-    folds = night.room().folds
+    folds, settings, seed = night.room().folds, SETTINGS.learning.lightgbm, SETTINGS.seed
     for fold in (folds[0], folds[-1]):
         ts = other_rows(fold, POISONS[name])
-        made = train_lightgbm(ts, [fold], SETTINGS.learning.lightgbm, SETTINGS.seed)
-        assert made.per_fold[0] == night.models().per_fold[fold.index]
+        binned = bin_rows(ts, folds[0].train, settings, seed)
+        assert fit_pair(ts, fold.train, settings, seed, night.EMBARGO, binned) == night.models().per_fold[fold.index]
 
 
 @pytest.mark.parametrize("name", sorted(POISONS))
 def test_calibrators_and_policies(name: str) -> None:
-    room = night.room()
+    room, learning = night.room(), SETTINGS.learning
     votes = np.random.default_rng(1).uniform(-1, 1, (len(room.ts), len(SOURCES)))
+    regime = regime_at(night.window().regimes, room.ts.as_of)
     for fold in room.traded:
         rows, ts = unknown_rows(fold), other_rows(fold, POISONS[name])
         raw = other(night.raw(), rows, POISONS[name], finite=True)
+        elsewhere = np.where(np.isin(np.arange(len(regime)), rows), "PANIC", regime)
         fitted = []
-        for scores, of, said in ((night.raw(), room.ts, votes), (raw, ts, other(votes, rows, POISONS[name]))):
-            won, known = of.won.astype(np.float64), room.known_before(fold)
-            maps = fit_calibrators(scores, won, room.folds[: fold.index + 1], of.uniqueness, of.teachable)
+        for scores, of, said, where in (
+            (night.raw(), room.ts, votes, regime),
+            (raw, ts, other(votes, rows, POISONS[name]), elsewhere),
+        ):
+            known = room.known_before(fold)
+            maps = fit_calibrators(of, scores, where, room.folds[: fold.index + 1], learning)
             pair = maps.per_fold[fold.index]
             assert pair is not None
-            policy = fit_policy(
-                scores[known], of.net_bps[known], said[known], of.uniqueness[known], pair, SETTINGS.decision
-            )
-            fitted.append((pair, policy.model_dump_json()))
+            past = PastBars(scores[known], of.net_bps[known], said[known], of.uniqueness[known], of.label_end[known])
+            fitted.append((pair, fit_policy(past, pair, SETTINGS.decision).model_dump_json()))
         assert fitted[0] == fitted[1]
 
 
 @pytest.mark.parametrize("name", sorted(POISONS))
-def test_the_embedding(name: str) -> None:
-    fold = night.room().folds[0]
-    mine, theirs = (
-        Embedding.fit(ts.features[fold.train], ts.names, SETTINGS.seed)
-        for ts in (night.room().ts, other_rows(fold, POISONS[name]))
-    )
-    assert mine.model_dump_json() == theirs.model_dump_json()
+def test_the_points_of_set_ups(name: str) -> None:
+    bars, fold = night.bars(), night.room().folds[-1]
+    mapped = SetUpMap(names=night.room().ts.names, recipe_sha256="", seed=1, usual_days=4, bars_a_day=96)
+    known = int((bars["as_of"].to_numpy() <= fold.test_start).sum())
+    values = bars.select(mapped.names).to_numpy()
+    elsewhere = other(values, np.arange(known, len(values)), POISONS[name])
+    poisoned = bars.select("as_of").hstack(pl.DataFrame(elsewhere, schema=mapped.names).fill_nan(None))
+    points = mapped.points(bars)[:known]
+    assert np.isfinite(points).all(axis=1).sum() > known // 2
+    assert mapped.points(poisoned)[:known].tobytes() == points.tobytes()
 
 
 @pytest.mark.parametrize("name", ["blanked", "reversed"])

@@ -93,6 +93,16 @@ class PandasRecipe:
         return np.log((rolling(volume, 5).mean() / rolling(volume, 240).mean().shift(5)).clip(np.exp(-8), np.exp(8)))
 
     @cached_property
+    def volume_z(self) -> Series:
+        return zscore(np.log1p(rolling(self.own.volume, 15).mean()), 1440)
+
+    @staticmethod
+    def gap(log_close: Series) -> Series:
+        """Mean over four windows of the distance to the 80 % quantile, a square root of a minute, bps."""
+        gaps = [(log_close - rolling(log_close, k).quantile(0.8)) / np.sqrt(k) for k in (60, 150, 300, 480)]
+        return 1e4 * sum(gaps[1:], gaps[0]) / 4
+
+    @cached_property
     def thrust(self) -> Series:
         above = self.own.close - rolling(self.own.high, 60).max().shift()
         below = self.own.close - rolling(self.own.low, 60).min().shift()
@@ -103,8 +113,10 @@ class PandasRecipe:
         return rolling(self.own.high, 60).max(), rolling(self.own.low, 60).min()
 
     def momentum(self) -> Table:
-        returns = {minutes: self.log_close - self.last.shift(minutes) for minutes in (1, 2, 5, 15, 30, 60, 240, 1440)}
+        asked = (1, 2, 5, 15, 30, 60, 240, 720, 1440)
+        returns = {minutes: self.log_close - self.last.shift(minutes) for minutes in asked}
         made = {f"ret_{minutes}": (1e4 * move).clip(-5e4, 5e4) for minutes, move in returns.items()}
+        made["ret_120_yesterday"] = 1e4 * (self.last.shift(1320) - self.last.shift(1440))
         made |= {f"ret_z_{minutes}": zscore(returns[minutes], 1440) for minutes in (5, 15, 60, 240)}
         made |= {f"ret_ew_{span}": 1e4 * ema(self.r, span) for span in (5, 15)}
         emas = {span: ema(self.log_close, span) for span in (5, 8, 12, 21, 26, 34)}
@@ -169,6 +181,7 @@ class PandasRecipe:
             "vol_ratio": (self.sigma[60] / self.sigma[1440]).clip(upper=20),
             "vol_acceleration": (self.sigma[15] / self.sigma[240]).clip(upper=20),
             "drawdown": 1e4 * (rolling(self.log_close, 240).max() - self.log_close),
+            "run_up": 1e4 * (self.log_close - rolling(self.log_close, 720).min()),
             "drawdown_speed": (rolling(self.log_close, 60).max() - self.log_close)
             / (self.sigma[1440] * np.sqrt(60 / 1440)),
             "downside_share": still(fallen / rolling(self.r**2, 240).sum(), rolling(self.r.abs(), 240).sum(), 0.5),
@@ -181,12 +194,12 @@ class PandasRecipe:
         worth = self.typical * volume
         vwap = rolling(worth, 240).sum() / rolling(volume, 240).sum()
         price_impact = (1e4 * self.r.abs() / (worth.where(worth > 0) / 1e6)).clip(upper=np.inf)
-        quarter, trades = rolling(volume, 15).mean(), rolling(own.trades, 15).mean()
+        trades = rolling(own.trades, 15).mean()
         net = 2 * own.taker_buy_volume - volume
         return {
             "vwap_distance": 1e4 * np.log(own.close / vwap),
             "amihud": rolling(price_impact, 60).mean().clip(upper=1e6),
-            "volume_z": zscore(np.log1p(quarter), 1440),
+            "volume_z": self.volume_z,
             "vol_jump": zscore(np.log1p(rolling(volume, 5).mean()), 1440),
             "volume_burst": self.burst,
             "trade_count_z": zscore(np.log1p(trades), 1440),
@@ -282,6 +295,7 @@ class PandasRecipe:
             "compression": 1 - sampled_rank(self.band[1]),
             "compress_rank": 1 - sampled_rank(np.log(top / bottom)),
             "nr7_density": rolling(narrowest.astype(float), 60).mean(),
+            "upper_gap": self.gap(self.log_close),
             "mean_rev": np.tanh(zscore(self.log_close, 240) / 2),
             "pullback": still(given / (top - bottom), top - bottom, 0).where(net.notna()),
             "entropy": self._entropy(),
@@ -329,6 +343,7 @@ class PandasRecipe:
             / np.sqrt(minutes * left)
             for minutes in (5, 15, 60)
         }
+        gap = (self.gap(self.log_close) + self.gap(np.log(self.benchmark.close))) / 2
         return {
             "rs": 50 * (1 + np.tanh(z / 2)),
             "leader": (rolling(r.shift(), 240).corr(b) - rolling(b.shift(), 240).corr(r)) / 2,
@@ -337,7 +352,8 @@ class PandasRecipe:
             "residual_z": off[60].clip(-10, 10),
             **{f"catch_up_{minutes}": -off[minutes].clip(-10, 10) for minutes in (5, 15)},
             **{f"benchmark_ret_{minutes}": 1e4 * (other - other.shift(minutes)) for minutes in (1, 5, 15, 60)},
-            "benchmark_imbalance_15": imbalance(self.benchmark, 15),
+            **{f"benchmark_imbalance_{minutes}": imbalance(self.benchmark, minutes) for minutes in (15, 60)},
+            "quiet_gap": gap * np.exp(-self.volume_z.clip(-3, 3) / 2),
         }
 
     def temporal(self) -> Table:
