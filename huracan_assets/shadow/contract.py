@@ -15,6 +15,7 @@ def laws(symbol: str, end: date, position_gbp: float) -> dict[str, pl.Expr]:
     """Each law, and the expression that holds on a trade that keeps it; arguments as `validate_ledger`."""
     waits = pl.col("as_of") >= pl.col("exit_at").shift(1, fill_value=pl.col("as_of").first())
     net = pl.col("gross_bps") - pl.col("cost_bps") - pl.col("funding_bps")
+    kinds = pl.col("fee_bps") + pl.col("half_spread_bps") + pl.col("impact_bps")
     return {
         "it is of one symbol": pl.col("symbol") == symbol,
         "the side is 1 or -1": pl.col("side").is_in([1, -1]),
@@ -26,6 +27,10 @@ def laws(symbol: str, end: date, position_gbp: float) -> dict[str, pl.Expr]:
         "net is gross less cost and funding": (pl.col("net_bps") - net).abs() < 1e-9,
         "pounds follow from bps": (pl.col("pnl_gbp") - pl.col("net_bps") * pl.col("size_gbp") / 1e4).abs() < 1e-9,
         "a confidence is a probability": pl.col("confidence").is_between(0.0, 1.0),
+        "of an order a part or all was filled": pl.col("filled_share").is_between(0.0, 1.0, closed="right"),
+        "the cost is the sum of its kinds": (pl.col("cost_bps") - kinds).abs() < 1e-9,
+        "the path holds its exit": pl.col("gross_bps").is_between(pl.col("mae_bps") - 1e-9, pl.col("mfe_bps") + 1e-9),
+        "slippage is known": pl.col("slippage_bps").is_finite(),
     }
 
 

@@ -19,9 +19,9 @@ from huracan_assets.market.grid import MinuteGrid
 from huracan_assets.regimes.regimes import classify
 from huracan_assets.settings import Settings
 from huracan_assets.shadow.ledger import Traded, trade
-from huracan_assets.simulation.conditions import trade_conditions
 from huracan_assets.simulation.costs import Costs
-from huracan_assets.simulation.trade_outcomes import trade_outcomes
+from huracan_assets.simulation.quoted_grid import quoted
+from huracan_assets.simulation.trade_market import TradeMarket
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class Stretch:
         return decision_bars(pl.concat(frames), decision_minutes)
 
     def grid(self) -> MinuteGrid:
-        """The minutes, warm-up included."""
-        return MinuteGrid.from_candles(self.candles, self.days[0] - DAY * WARM_UP_DAYS, self.days[-1])
+        """The minutes, warm-up included, and what their order books quoted."""
+        grid = MinuteGrid.from_candles(self.candles, self.days[0] - DAY * WARM_UP_DAYS, self.days[-1])
+        return quoted(grid, self.more.order_books)
 
 
 def replay(
@@ -68,9 +69,9 @@ def replay(
     bars = stretch.bars(settings.decision_minutes) if bars is None else bars
     regimes = classify(bars)
     signals = alpha_signals(bars, regimes)
-    grid, position = stretch.grid(), settings.decision.position_gbp
-    conditions = trade_conditions(grid, bars, costs, settings.simulation, position)
-    outcomes = trade_outcomes(grid, bars, stretch.funding, costs, settings.simulation, position)
-    decisions = brain.decisions(bars, regimes, signals, conditions, recalled).with_columns(fold=pl.lit(-1, pl.Int32))
+    position = settings.decision.position_gbp
+    market = TradeMarket.of(stretch.grid(), bars, stretch.funding, costs, settings.simulation, position)
+    decisions = brain.decisions(bars, regimes, signals, market.conditions, recalled)
     begin = midnight(stretch.days[0])
-    return trade(stretch.symbol, decisions.filter(pl.col("as_of") > begin), outcomes, brain.policy.limits)
+    own = decisions.filter(pl.col("as_of") > begin).with_columns(fold=pl.lit(-1, pl.Int32))
+    return trade(stretch.symbol, own, market, brain.policy.limits)

@@ -1,6 +1,7 @@
 """What would a trade have brought? The outcome of both sides at every decision bar: the labels of all learning."""
 
 import dagster as dg
+import numpy as np
 import polars as pl
 
 from huracan_assets.features.feature_version import FeatureVersion
@@ -11,9 +12,12 @@ from huracan_assets.resources.io_manager import artifact
 from huracan_assets.resources.lake import Lake
 from huracan_assets.resources.materialize import check_partitions, room
 from huracan_assets.settings import settings
+from huracan_assets.simulation.conditions import TradeConditions
 from huracan_assets.simulation.contract import validate_outcomes
 from huracan_assets.simulation.costs import Costs
-from huracan_assets.simulation.trade_outcomes import trade_outcomes as simulate
+from huracan_assets.simulation.quoted_grid import quoted
+from huracan_assets.simulation.trade_market import TradeMarket, rejections
+from huracan_assets.simulation.trade_outcomes import outcome_frame
 
 
 @dg.asset(**room("simulation", "numba", "parquet"))
@@ -22,7 +26,8 @@ def trade_outcomes(feature_version: FeatureVersion, decision_bars: pl.DataFrame)
     grid, funding = window_market(feature_version)
     simulation, position = settings().simulation, settings().decision.position_gbp
     unknown = window_unknown(feature_version)
-    frame = simulate(grid, decision_bars, funding, Costs.of(simulation), simulation, position, unknown)
+    market = TradeMarket.of(grid, decision_bars, funding, Costs.of(simulation), simulation, position)
+    frame = outcome_frame(market, unknown)
     sides = frame.group_by("side", maintain_order=True).agg(
         pl.len().alias("trades"),
         (pl.col("net_bps") > 0).mean().alias("win rate"),
@@ -38,8 +43,24 @@ def trade_outcomes(feature_version: FeatureVersion, decision_bars: pl.DataFrame)
             "exits": dg.MetadataValue.md(markdown_table(reasons.to_dicts())),
             "independent_labels": float(frame["uniqueness"].sum()) / 2.0,
             "crossing_unknown_minutes": int(frame["crosses_unknown"].sum()),
+            "filled_in_part": int((frame["filled_share"] < 1.0).sum()),
+            "orders_refused": dg.MetadataValue.md(markdown_table([rejections(market.every_trade()[0])])),
+            **_told(market.conditions),
         },
     )
+
+
+def _told(known: TradeConditions) -> dict[str, object]:
+    """Where impact and spread come from."""
+    fitted = float(known.impact_fitted.mean()) if len(known.sigma) else 0.0
+    impact = f"fitted to the flow of takers at {fitted:.1%} of the bars, else the setting"
+    if not fitted:
+        impact = "the setting: the source tells no taker_buy_volume, or the market's flow is too short"
+    return {
+        "impact_from": impact,
+        "impact_coefficient": float(np.median(known.impact_coefficient)) if len(known.sigma) else float("nan"),
+        "spread_from_order_book": float(known.spread_quoted.mean()) if len(known.sigma) else 0.0,
+    }
 
 
 @dg.asset_check(asset=trade_outcomes, blocking=True)
@@ -49,11 +70,19 @@ def trade_outcomes_contract(context: dg.AssetCheckExecutionContext) -> dg.AssetC
 
 
 def window_market(version: FeatureVersion) -> tuple[MinuteGrid, pl.DataFrame | None]:
-    """The minutes and the funding of a look-back window; no funding where the source has none."""
+    """The minutes, with the spreads that books quoted, and the funding of a look-back; None where there is none."""
     lake, days = Lake.open(), version.window
     grid = MinuteGrid.from_candles(lake.read_window("candles", version.symbol, days), days[0], days[-1])
     funding = lake.read_window("funding_rates", version.symbol, days)
-    return grid, None if funding.is_empty() else funding
+    return quoted(grid, _books(version)), None if funding.is_empty() else funding
+
+
+def _books(version: FeatureVersion) -> pl.DataFrame | None:
+    """The order books of the look-back; None where nobody recorded one."""
+    lake = Lake.open()
+    absent = set(lake.missing("order_books", version.symbol, version.window))
+    held = [day for day in version.window if day not in absent]
+    return lake.read_window("order_books", version.symbol, held) if held else None
 
 
 def window_unknown(version: FeatureVersion) -> Bools:

@@ -2,141 +2,196 @@
 
 The rules, all of them the pessimistic reading of a bar whose inner order is unknown:
 
-- Entry at the open of the first present minute from `entry_from` on, if it comes within the horizon; else no
-  trade.
-- A stop is touched at its price (`low <= stop` for a long) and fills there, or at the open where that is
-  already worse.
-- A take-profit is a resting limit: it fills at its own price, and only if the market trades through it (`high
-  > tp`).
+- Entry as a market order (`fills.py`) at the open of the first present minute after the latency, if it comes within
+  the horizon; else the order is refused.
+- A stop is touched at its price (`low <= stop` for a long) and becomes a market order there, or at the open where
+  that is already worse.
+- A take-profit is a resting limit: it fills if the market trades through it (`high > tp`), at its own price or, where
+  the whole minute lies beyond, at the worst price that was traded; at a touch (`high == tp`) by a draw.
 - A minute that touches both takes the stop. The entry minute counts: all of it lies after its open.
 - The vertical barrier is the close of the last of `horizon` minutes. Where that minute is missing, the open
   of the next present one decides: stop, take-profit or time.
 - An outcome counts only if the path reaches the vertical barrier inside the window, however early a barrier
   was touched: keeping just the quick outcomes of the newest bars would select on the result.
+
+The scan passes over `BLOCK` minutes at a time whose extremes touch nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from huracan_assets.simulation.fills import FILLED, INCOMPLETE, Rules, draw, enter, leave, order_of, room_for
+from huracan_assets.simulation.kernel import inlined, kernel
+from huracan_assets.simulation.path import BLOCK, Path
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Codes = NDArray[np.int8]
 
 REASONS = ("take_profit", "stop_loss", "time")
 TAKE_PROFIT, STOP_LOSS, TIME = 0, 1, 2
 SIDES = (1, -1)
 
 
-@dataclass(frozen=True)
-class BarrierOutcomes:
-    """Per decision bar (m,) and side (column 0 long, 1 short); minutes are rows of the path.
+class Outcomes(NamedTuple):
+    """Per decision bar and side (m, 2), column 0 long, 1 short; minutes are rows of the path.
 
-    Excursions are fractions of the entry price in the trade's favour: `mae <= gross <= mfe`, `mae <= 0 <=
-    mfe`. In the exit minute of a touch only the fill counts, for what came after it was not held.
+    `code` says whether there is an outcome: `FILLED`, `INCOMPLETE`, or the index of one of `REJECTIONS`; without one
+    the other columns hold nothing. The exit price is the mean over its fills; `maker_part` is what resting limits
+    brought of it, in the quote coin. Excursions are fractions of the entry price in the trade's favour:
+    `mae <= gross <= mfe`, `mae <= 0 <= mfe`. In the exit minute of a touch only the fill counts, for what came after
+    it was not held.
     """
 
-    entry: Ints  # (m,), -1: no complete outcome
-    exit: Ints  # (m, 2)
-    entry_price: Floats  # (m,)
-    exit_price: Floats  # (m, 2)
-    reason: NDArray[np.int8]  # (m, 2), index into REASONS
-    mfe: Floats  # (m, 2)
-    mae: Floats  # (m, 2)
+    code: Codes
+    entry: Ints
+    exit: Ints
+    reason: Codes  # index into REASONS: what closed the position's last part
+    filled: Floats  # share of the order
+    entry_price: Floats
+    exit_price: Floats
+    maker_part: Floats
+    mfe: Floats
+    mae: Floats
 
 
-def barrier_outcomes(
-    path: tuple[Floats, Floats, Floats, Floats],
-    present: NDArray[np.bool_],
-    entry_from: Ints,
-    take_profit: Floats,
-    stop_loss: Floats,
-    horizon: int,
-) -> BarrierOutcomes:
-    """The outcome of a long and a short at every decision bar.
+def blank_outcomes(shape: tuple[int, ...]) -> Outcomes:
+    """Columns to write into."""
+    dtypes = {"code": np.int8, "entry": np.int64, "exit": np.int64, "reason": np.int8}
+    return Outcomes(**{name: np.empty(shape, dtypes.get(name, np.float64)) for name in Outcomes._fields})
+
+
+def every_trade(
+    path: Path, rules: Rules, decided: Ints, take_profit: Floats, stop_loss: Floats, quote: Floats
+) -> Outcomes:
+    """The outcome of a long and a short at every decision.
 
     Args:
-        path: open, high, low, close (n,) on a gapless minute grid; values at absent minutes are never read.
-        present: which minutes the source has (n,).
-        entry_from: first minute (row of the path) that may fill (m,); outside the path: no trade.
+        decided: the minute that opens at the decision (m,).
         take_profit, stop_loss: barrier distances as fractions of the entry price (m,); NaN: no trade.
-        horizon: minutes to the vertical barrier.
+        quote: size of the order in the quote coin (m,).
     """
-    bars = len(entry_from)
-    entry = np.full(bars, -1, np.int64)
-    exit_ = np.full((bars, 2), -1, np.int64)
-    entry_price = np.full(bars, np.nan)
-    exit_price = np.full((bars, 2), np.nan)
-    reason = np.full((bars, 2), -1, np.int8)
-    mfe = np.full((bars, 2), np.nan)
-    mae = np.full((bars, 2), np.nan)
-    following = _next_present(present)
-    for k, side in enumerate(SIDES):
-        _scan(
-            *path, following, entry_from, take_profit, stop_loss, horizon, side,
-            entry, exit_[:, k], entry_price, exit_price[:, k], reason[:, k], mfe[:, k], mae[:, k],
-        )  # fmt: skip
-    return BarrierOutcomes(entry, exit_, entry_price, exit_price, reason, mfe, mae)
+    shape = (len(decided), len(SIDES))
+    found = blank_outcomes(shape)
+    _every_trade(path, rules, decided, take_profit, stop_loss, quote, found)
+    return found
 
 
-@njit(cache=True)
-def _next_present(present):  # type: ignore[no-untyped-def]
-    n = len(present)
-    following = np.empty(n + 1, np.int64)
-    following[n] = n
-    for i in range(n - 1, -1, -1):
-        following[i] = i if present[i] else following[i + 1]
-    return following
+@kernel
+def _every_trade(path: Any, rules: Any, decided: Any, take_profit: Any, stop_loss: Any, quote: Any, out: Any) -> None:
+    for b in range(len(decided)):
+        for k in range(2):
+            trade = bracket(path, rules, decided[b], 1 - 2 * k, take_profit[b], stop_loss[b], quote[b])
+            out.code[b, k], out.entry[b, k], out.exit[b, k], out.reason[b, k], out.filled[b, k] = trade[:5]
+            out.entry_price[b, k], out.exit_price[b, k], out.maker_part[b, k] = trade[5:8]
+            out.mfe[b, k], out.mae[b, k] = trade[8:]
 
 
-@njit(cache=True)
-def _minute(open_, high, low, close, side, stop, target, inside, last):  # type: ignore[no-untyped-def]
-    """One minute of an open trade: (reason or -1, fill price). `inside`: not beyond the vertical barrier."""
-    worst = low if side > 0 else high
-    best = high if side > 0 else low
-    if not inside:
-        worst, best = open_, open_
-    if side * worst <= side * stop:
-        gapped = side * open_ < side * stop
-        return STOP_LOSS, open_ if gapped else stop
-    if side * best > side * target:
-        return TAKE_PROFIT, target
-    if not inside:
-        return TIME, open_
-    if last:
-        return TIME, close
-    return -1, np.nan
+@inlined
+def bracket(path: Any, rules: Any, decided: Any, side: Any, take_profit: Any, stop_loss: Any, quote: Any) -> Any:
+    """One trade with its three barriers: the columns of `Outcomes` in their order."""
+    nothing = (INCOMPLETE, -1, -1, -1, 0.0, np.nan, np.nan, np.nan, np.nan, np.nan)
+    if not (take_profit > 0 and stop_loss > 0):
+        return nothing
+    code, start, filled = enter(path, rules, decided, side, quote)
+    n, vertical = len(path.open), start + rules.horizon - 1
+    if code != FILLED:
+        return (code, *nothing[1:])
+    if vertical >= n or path.following[vertical] >= n:
+        return nothing
+    price = path.open[start]
+    target, stop = price * (1.0 + side * take_profit), price * (1.0 - side * stop_loss)
+    order, quantity = order_of(path, decided, side), quote * filled / price
+    exit_, reason, maker, taker, high, low = _held(path, rules, order, side, start, vertical, target, stop, quantity)
+    if exit_ >= n:
+        return nothing
+    exit_price = maker + taker
+    gross = side * (exit_price / price - 1.0)
+    up, down = side * (high / price - 1.0), side * (low / price - 1.0)
+    mfe, mae = max(0.0, up, down, gross), min(0.0, up, down, gross)
+    return FILLED, start, exit_, reason, filled, price, exit_price, maker, mfe, mae
 
 
-@njit(cache=True)
-def _scan(  # type: ignore[no-untyped-def]
-    open_, high, low, close, following, entry_from, take_profit, stop_loss, horizon, side,
-    entry, exit_, entry_price, exit_price, reason, mfe, mae,
-):  # fmt: skip
-    n = len(open_)
-    for b in range(len(entry_from)):
-        first = entry_from[b]
-        if first < 0 or first >= n or not (take_profit[b] > 0 and stop_loss[b] > 0):
-            continue
-        start = following[first]
-        vertical = start + horizon - 1
-        if start >= first + horizon or vertical >= n or following[vertical] >= n:
-            continue
-        price = open_[start]
-        target = price * (1.0 + side * take_profit[b])
-        stop = price * (1.0 - side * stop_loss[b])
-        best, worst, j, code, fill = 0.0, 0.0, start, -1, 0.0
-        while True:
-            code, fill = _minute(open_[j], high[j], low[j], close[j], side, stop, target, j <= vertical, j == vertical)
-            if code < 0 or (code == TIME and j == vertical):
-                up, down = side * (high[j] / price - 1.0), side * (low[j] / price - 1.0)
-                best, worst = max(best, up, down), min(worst, up, down)
-            if code >= 0:
+@inlined
+def _held(path, rules, order, side, start, vertical, target, stop, quantity):  # type: ignore[no-untyped-def]
+    """From the entry to the last fill: its minute, the reason, what makers and takers brought, the extremes."""
+    lower, upper = (stop, target) if side > 0 else (target, stop)
+    opens, highs, lows = path.open, path.high, path.low
+    left, maker, high, low, spent = 1.0, 0.0, opens[start], opens[start], -1
+    j = start
+    while True:
+        j, high, low = _next_touch(path, j, vertical, lower, upper, high, low)
+        if j > vertical:
+            break
+        worst, best = (lows[j], highs[j]) if side > 0 else (highs[j], lows[j])
+        if side * worst <= side * stop:
+            fill = min(opens[j], stop) if side > 0 else max(opens[j], stop)
+            return _left(path, rules, j, fill, start, quantity, left, STOP_LOSS, maker, high, low)
+        if side * best > side * target or draw(rules.seed, order, path.epoch + j) < rules.touch_fill_probability:
+            room = room_for(path, rules, j, start, quantity)
+            taken = left if room >= left else room
+            maker += taken * (max(target, lows[j]) if side > 0 else min(target, highs[j]))
+            if room >= left:
+                return j, TAKE_PROFIT, maker, 0.0, high, low
+            left -= taken
+            spent = j
+        high, low = max(high, highs[j]), min(low, lows[j])
+        j += 1
+    last = path.following[vertical]
+    if last == spent:  # the limit has taken all the room there was in the last minute
+        last = path.following[vertical + 1]
+        if last >= len(opens):
+            return last, TIME, maker, 0.0, high, low
+        return _left(path, rules, last, opens[last], start, quantity, left, TIME, maker, high, low)
+    if last == vertical:
+        return _left(path, rules, last, path.close[last], start, quantity, left, TIME, maker, high, low)
+    opened = opens[last]
+    if side * opened > side * target and room_for(path, rules, last, start, quantity) >= left:
+        return last, TAKE_PROFIT, maker + left * opened, 0.0, high, low
+    reason = STOP_LOSS if side * opened <= side * stop else TIME
+    return _left(path, rules, last, opened, start, quantity, left, reason, maker, high, low)
+
+
+@inlined
+def _left(  # type: ignore[no-untyped-def]
+    path, rules, minute, price, start, quantity, left, reason, maker, high, low
+):
+    """Close what is left at the market."""
+    exit_, taker, higher, lower = leave(path, rules, minute, price, start, quantity, left)
+    return exit_, reason, maker, taker, max(high, higher), min(low, lower)
+
+
+@inlined
+def _next_touch(path: Any, j: Any, last: Any, lower: Any, upper: Any, high: Any, low: Any) -> Any:
+    """The first minute of [j, last] that reaches a price, `last` + 1 where none does; the extremes before it."""
+    while j <= last:
+        k, edge = j // BLOCK, (j | (BLOCK - 1)) + 1
+        if j % BLOCK == 0:
+            while j + BLOCK <= last + 1 and (path.block_low[k] > lower) & (path.block_high[k] < upper):
+                high = max(high, path.block_high[k])
+                low = min(low, path.block_low[k])
+                k += 1
+                j += BLOCK
+            if j > last:
                 break
-            j = following[j + 1]
-        gross = side * (fill / price - 1.0)
-        entry[b], exit_[b], entry_price[b], exit_price[b], reason[b] = start, j, price, fill, code
-        mfe[b], mae[b] = max(best, gross), min(worst, gross)
+            edge = j + BLOCK
+        if edge <= last + 1:
+            highest, lowest, edge = path.rest_high[j], path.rest_low[j], edge
+        elif j % BLOCK == 0:
+            highest, lowest, edge = path.past_high[last], path.past_low[last], last + 1
+        else:
+            highest, lowest, edge = np.inf, -np.inf, last + 1
+        if (lowest > lower) & (highest < upper):
+            high, low, j = max(high, highest), min(low, lowest), edge
+            continue
+        while j < edge:
+            if (path.low[j] <= lower) | (path.high[j] >= upper):
+                return j, high, low
+            high = path.high[j] if path.high[j] > high else high
+            low = path.low[j] if path.low[j] < low else low
+            j += 1
+    return j, high, low

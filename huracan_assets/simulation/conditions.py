@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from numba import njit
 from numpy.typing import NDArray
 
 from huracan_assets.settings import SimulationSettings
 from huracan_assets.simulation.costs import Costs
+from huracan_assets.simulation.impact import believed_impact, fitted_impact
+from huracan_assets.simulation.quoted_grid import quoted_spread
+from huracan_assets.simulation.trailing import trailing_mean
 
 if TYPE_CHECKING:
     from huracan_assets.market.grid import MinuteGrid
@@ -33,8 +35,11 @@ class TradeConditions:
     take_profit: Floats  # distance of the barrier, fraction of the entry price
     stop_loss: Floats
     half_spread_bps: Floats
-    impact_bps: Floats
+    impact_bps: Floats  # of the whole order
     taker_bps: Floats  # a market order, all in
+    impact_coefficient: Floats  # Y of the square-root law that was reckoned with
+    impact_fitted: NDArray[np.bool_]  # whether the market's own flow had a say in it
+    spread_quoted: NDArray[np.bool_]  # whether an order book told the spread
 
 
 def trade_conditions(
@@ -45,28 +50,42 @@ def trade_conditions(
     sigma: root mean square of the log returns between adjacent present minutes, over the last 240 minutes (at
     least 60 returns), times sqrt(horizon) for the barriers. Impact: daily volatility and daily quote volume
     from the last 1440 minutes (at least 240), the volume scaled to a full day; volume x close where the
-    source has no quote volume. Spread: the bars' `spread_bps` where there is one. Each sum runs over its own
-    window alone, so the bits do not depend on where the grid starts.
+    source has no quote volume; the coefficient as in `impact.py`. Spread: of the order book where one is known and
+    fresh, else the bars' `spread_bps`, else the floor. The bits do not depend on where the grid starts.
     """
     known = minute_rows(grid, bars["as_of"].to_numpy())
-    squared = _squared_returns(grid)
-    sigma = _trailing(squared, known, SIGMA_MINUTES, SIGMA_LEAST)
-    daily = _trailing(squared, known, DAY_MINUTES, DAY_LEAST)
-    quote = np.where(np.isfinite(grid.quote_volume), grid.quote_volume, grid.volume * grid.close)
-    per_minute = _trailing(np.where(grid.present, quote, np.nan), known, DAY_MINUTES, DAY_LEAST)
-    sigma, daily_sigma = np.sqrt(sigma), np.sqrt(daily * DAY_MINUTES)
-    floor = simulation.barrier_floor_bps / 1e4
-    over_horizon = sigma * np.sqrt(simulation.horizon_minutes)
-    estimate = bars["spread_bps"].cast(pl.Float64).to_numpy() if "spread_bps" in bars.columns else np.nan
-    half_spread = costs.half_spread_bps(np.broadcast_to(np.asarray(estimate, np.float64), sigma.shape))
-    impact = costs.impact_bps(position_gbp * simulation.usdt_per_gbp, per_minute * DAY_MINUTES, daily_sigma)
+    returns = _returns(grid)
+    sigma = np.sqrt(trailing_mean(returns**2, known, SIGMA_MINUTES, SIGMA_LEAST)[0])
+    daily_sigma = np.sqrt(trailing_mean(returns**2, known, DAY_MINUTES, DAY_LEAST)[0] * DAY_MINUTES)
+    turnover = np.where(np.isfinite(grid.quote_volume), grid.quote_volume, grid.volume * grid.close)
+    turnover = np.where(grid.present, turnover, np.nan)
+    daily_volume = trailing_mean(turnover, known, DAY_MINUTES, DAY_LEAST)[0] * DAY_MINUTES
+    take_profit, stop_loss = barrier_distances(sigma, simulation)
+    estimated = bars["spread_bps"].cast(pl.Float64).to_numpy() if "spread_bps" in bars.columns else np.nan
+    seen = quoted_spread(grid, known)
+    half_spread = costs.half_spread_bps(np.where(np.isfinite(seen), seen, estimated))
+    fitted, error = fitted_impact(grid, returns, known, daily_volume, daily_sigma)
+    coefficient = believed_impact(fitted, error, costs.impact_coefficient, simulation.impact_prior_error)
+    impact = costs.impact_bps(position_gbp * simulation.usdt_per_gbp, daily_volume, daily_sigma, coefficient)
     return TradeConditions(
         sigma=sigma,
-        take_profit=np.maximum(simulation.take_profit_sigmas * over_horizon, floor),
-        stop_loss=np.maximum(simulation.stop_loss_sigmas * over_horizon, floor),
+        take_profit=take_profit,
+        stop_loss=stop_loss,
         half_spread_bps=half_spread,
         impact_bps=impact,
         taker_bps=costs.taker_bps(half_spread, impact),
+        impact_coefficient=coefficient,
+        impact_fitted=np.isfinite(fitted),
+        spread_quoted=np.isfinite(seen),
+    )
+
+
+def barrier_distances(sigma: Floats, simulation: SimulationSettings) -> tuple[Floats, Floats]:
+    """Take profit and stop loss as fractions of the entry price (m,): multiples of sigma over the horizon, floored."""
+    floor, over_horizon = simulation.barrier_floor_bps / 1e4, sigma * np.sqrt(simulation.horizon_minutes)
+    return (
+        np.maximum(simulation.take_profit_sigmas * over_horizon, floor),
+        np.maximum(simulation.stop_loss_sigmas * over_horizon, floor),
     )
 
 
@@ -75,23 +94,8 @@ def minute_rows(grid: MinuteGrid, times: Times) -> Ints:
     return np.asarray((times.astype("datetime64[us]") - grid.start) // MINUTE, np.int64)
 
 
-def _squared_returns(grid: MinuteGrid) -> Floats:
-    """Squared log return into each minute (n,), NaN unless it and the minute before are present."""
-    squared = np.full(len(grid), np.nan)
-    squared[1:] = np.diff(np.log(np.where(grid.present, grid.close, np.nan))) ** 2
-    return squared
-
-
-@njit(cache=True)
-def _trailing(values, ends, window, least):  # type: ignore[no-untyped-def]
-    """Mean of the finite values in the `window` rows before each end; NaN below `least` of them."""
-    means = np.full(len(ends), np.nan)
-    for b in range(len(ends)):
-        total, count = 0.0, 0
-        for i in range(max(0, ends[b] - window), min(len(values), ends[b])):
-            if values[i] == values[i]:
-                total += values[i]
-                count += 1
-        if count >= least:
-            means[b] = total / count
-    return means
+def _returns(grid: MinuteGrid) -> Floats:
+    """Log return into each minute (n,), NaN unless it and the minute before are present."""
+    returns = np.full(len(grid), np.nan)
+    returns[1:] = np.diff(np.log(np.where(grid.present, grid.close, np.nan)))
+    return returns

@@ -16,13 +16,18 @@ LAWS = {
     "figures are finite": pl.all_horizontal(
         *(
             pl.col(name).is_finite()
-            for name in ("gross_bps", "cost_bps", "funding_bps", "net_bps", "mfe_bps", "mae_bps")
+            for name in ("gross_bps", "cost_bps", "funding_bps", "net_bps", "slippage_bps", "mfe_bps", "mae_bps")
         )
     ),
     "net is gross less cost and funding": (
         pl.col("net_bps") - (pl.col("gross_bps") - pl.col("cost_bps") - pl.col("funding_bps"))
     ).abs()
     < 1e-9,
+    "the cost is the sum of its kinds": (
+        pl.col("cost_bps") - pl.sum_horizontal("fee_bps", "half_spread_bps", "impact_bps")
+    ).abs()
+    < 1e-9,
+    "of an order a part or all was filled": pl.col("filled_share").is_between(0.0, 1.0, closed="right"),
     "uniqueness lies in (0, 1]": (pl.col("uniqueness") > 0) & (pl.col("uniqueness") <= 1),
     "the side is 1 or -1": pl.col("side").is_in([1, -1]),
     "it is known whether the path crosses an unknown minute": pl.col("crosses_unknown").is_not_null(),

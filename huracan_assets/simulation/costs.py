@@ -1,7 +1,7 @@
 """What a fill costs, in basis points of its notional.
 
 A market order pays the taker fee, half the spread and the square-root impact; a resting limit pays the maker
-fee.
+fee, or earns it where it is negative, a rebate.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Costs:
     impact_coefficient: float
     spread_multiple: float = 1.0
     depth_multiple: float = 1.0
+    impact_multiple: float = 1.0
 
     @classmethod
     def of(cls, simulation: SimulationSettings) -> Costs:
@@ -53,8 +54,7 @@ class Costs:
         )
 
     def shocked(self, spread: float = 1.0, depth: float = 1.0, impact: float = 1.0) -> Costs:
-        """A liquidity shock: spread (its floor too), traded depth and impact coefficient, each times its
-        factor.
+        """A liquidity shock: spread (its floor too), traded depth and impact, each times its factor.
 
         Raises:
             SettingsError: a factor is not positive.
@@ -64,26 +64,26 @@ class Costs:
             self,
             spread_multiple=self.spread_multiple * spread,
             depth_multiple=self.depth_multiple * depth,
-            impact_coefficient=self.impact_coefficient * impact,
+            impact_multiple=self.impact_multiple * impact,
         )
 
     def half_spread_bps(self, spread_bps: Floats) -> Floats:
         """Half of the estimated full spread (n,) in bps; the floor where the estimate is lower or NaN."""
         return 0.5 * self.spread_multiple * np.fmax(spread_bps, self.spread_floor_bps)
 
-    def impact_bps(self, quote: float, daily_quote_volume: Floats, daily_sigma: Floats) -> Floats:
+    def impact_bps(self, quote: float, daily_quote_volume: Floats, daily_sigma: Floats, coefficient: Floats) -> Floats:
         """Square-root law I = Y sigma_D sqrt(Q / V_D) (Toth et al. 2011; on Bitcoin Donier & Bonart 2015).
 
         Args:
             quote: order size Q in quote currency.
             daily_quote_volume: V_D (n,) in quote currency; where it is 0 the impact is infinite.
             daily_sigma: volatility of a day (n,), a fraction.
+            coefficient: Y (n,), as in `impact.py`.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             share = quote / (self.depth_multiple * daily_quote_volume)
-            return np.where(
-                daily_quote_volume > 0, self.impact_coefficient * daily_sigma * np.sqrt(share) * 1e4, np.inf
-            )
+            moved = self.impact_multiple * coefficient * daily_sigma * np.sqrt(share) * 1e4
+            return np.where(daily_quote_volume > 0, moved, np.inf)
 
     def taker_bps(self, half_spread_bps: Floats, impact_bps: Floats) -> Floats:
         """A market order, all in."""

@@ -20,6 +20,7 @@ SIMULATION = read_settings("local").simulation.model_copy(
     }
 )
 COSTS = Costs.of(SIMULATION)
+ONE = np.array([1.0])
 positive = st.floats(1e-3, 1e3)
 
 
@@ -29,7 +30,7 @@ def test_costs_take_the_figures_of_the_settings() -> None:
 
 def test_impact_follows_the_square_root_law_to_the_digit() -> None:
     # 1 % of a day's volume at 4 % daily volatility: 0.04 * 0.1 = 40 bps.
-    assert COSTS.impact_bps(1e4, np.array([1e6]), np.array([0.04])) == pytest.approx([40.0], rel=1e-14)
+    assert COSTS.impact_bps(1e4, np.array([1e6]), np.array([0.04]), ONE) == pytest.approx([40.0], rel=1e-14)
 
 
 @given(quote=st.floats(1.0, 1e6), volume=st.floats(1e3, 1e9), sigma=st.floats(1e-4, 1.0), times=positive)
@@ -37,14 +38,14 @@ def test_impact_scales_with_the_root_of_size_over_volume(
     quote: float, volume: float, sigma: float, times: float
 ) -> None:
     def impact(q: float, v: float) -> float:
-        return float(COSTS.impact_bps(q, np.array([v]), np.array([sigma]))[0])
+        return float(COSTS.impact_bps(q, np.array([v]), np.array([sigma]), ONE)[0])
 
     assert impact(quote * times, volume) == pytest.approx(impact(quote, volume) * times**0.5, rel=1e-9)
     assert impact(quote, volume * times) == pytest.approx(impact(quote, volume) / times**0.5, rel=1e-9)
 
 
 def test_a_market_without_volume_has_infinite_impact() -> None:
-    assert np.isinf(COSTS.impact_bps(100.0, np.array([0.0]), np.array([0.03]))).all()
+    assert np.isinf(COSTS.impact_bps(100.0, np.array([0.0]), np.array([0.03]), ONE)).all()
 
 
 def test_the_spread_never_goes_below_its_floor_and_an_unknown_one_is_the_floor() -> None:
@@ -60,7 +61,7 @@ def test_a_market_order_pays_fee_half_spread_and_impact() -> None:
 def test_no_shock_ever_makes_an_order_cheaper(spread: float, quote: float, by: float) -> None:
     def all_in(costs: Costs) -> float:
         half = costs.half_spread_bps(np.array([spread]))
-        return float(costs.taker_bps(half, costs.impact_bps(quote, np.array([1e7]), np.array([0.03])))[0])
+        return float(costs.taker_bps(half, costs.impact_bps(quote, np.array([1e7]), np.array([0.03]), ONE))[0])
 
     plain = all_in(COSTS)
     assert all_in(COSTS.with_fees(by)) >= plain
@@ -75,7 +76,7 @@ def test_the_liquidity_shock_of_the_stress_suite_multiplies_spread_and_impact() 
     shocked = COSTS.shocked(spread=5.0, depth=0.2, impact=3.0)
     volume, sigma = np.array([1e6]), np.array([0.04])
     assert shocked.half_spread_bps(np.array([2.0, 0.0])).tolist() == [5.0, 2.5]
-    assert shocked.impact_bps(1e4, volume, sigma) == pytest.approx([40.0 * 3 * 5**0.5], rel=1e-12)
+    assert shocked.impact_bps(1e4, volume, sigma, ONE) == pytest.approx([40.0 * 3 * 5**0.5], rel=1e-12)
     assert shocked.taker_fee_bps == COSTS.taker_fee_bps
 
 

@@ -26,7 +26,13 @@ SIMULATION = SimulationSettings(
     maker_fee_bps=2.0,
     spread_floor_bps=1.0,
     impact_coefficient=1.0,
+    impact_prior_error=0.25,
     latency_minutes=1,
+    participation_max=0.1,
+    fill_probability=1.0,
+    touch_fill_probability=0.2,
+    fill_seed=7,
+    minimum_notional_usdt=5.0,
     usdt_per_gbp=1.25,
     take_profit_sigmas=1.5,
     stop_loss_sigmas=1.5,
@@ -43,7 +49,7 @@ def candles(minutes: int, seed: int = 1, sigma: float = 5e-4) -> pl.DataFrame:
     open_ = np.concatenate([[100.0], close[:-1]]) * (1 + rng.normal(0, sigma / 10, minutes))
     high = np.maximum(open_, close) * (1 + np.abs(rng.normal(0, sigma / 2, minutes)))
     low = np.minimum(open_, close) * (1 - np.abs(rng.normal(0, sigma / 2, minutes)))
-    volume = rng.gamma(2.0, 50.0, minutes)
+    volume = rng.gamma(20.0, 500.0, minutes)
     ts = [START + k * MINUTE for k in range(minutes)]
     return pl.DataFrame(
         {
@@ -51,7 +57,7 @@ def candles(minutes: int, seed: int = 1, sigma: float = 5e-4) -> pl.DataFrame:
             "known_at": pl.Series([t + MINUTE for t in ts], dtype=pl.Datetime("us", "UTC")),
             "open": open_, "high": high, "low": low, "close": close, "volume": volume,
             "quote_volume": volume * close, "trades": pl.Series([5] * minutes, dtype=pl.Int64),
-            "taker_buy_volume": volume / 2,
+            "taker_buy_volume": volume * rng.random(minutes),
         }
     )  # fmt: skip
 
@@ -121,7 +127,7 @@ def test_funding_stamped_a_moment_late_is_not_charged_to_a_trade_entered_at_the_
 
 
 def test_entry_and_conditions_of_one_bar_are_the_hand_computed_ones() -> None:
-    frame = candles(2 * 1440)
+    frame = candles(2 * 1440).with_columns(taker_buy_volume=pl.lit(None, pl.Float64))
     grid, bars = grid_of(frame, 2), bars_of(2, spread_bps=[None, 4.0] * 96)
     row = 1440 + 29  # as_of 00:30 of day 2 is minute 1470's open
     as_of = START + timedelta(days=1, minutes=30)
@@ -145,6 +151,9 @@ def test_entry_and_conditions_of_one_bar_are_the_hand_computed_ones() -> None:
     ratio = trade["exit_price"] / trade["entry_price"]
     leaving = 2.0 if trade["exit_reason"] == "take_profit" else taker
     assert trade["cost_bps"] == pytest.approx(taker + leaving * ratio, rel=1e-9)
+    assert trade["slippage_bps"] == pytest.approx(
+        (trade["entry_price"] / closes[-1] - 1.0) * 1e4 + 2.0 + impact, rel=1e-9
+    )
 
 
 def test_a_take_profit_costs_less_than_a_market_exit(market: tuple[MinuteGrid, pl.DataFrame]) -> None:
@@ -167,7 +176,7 @@ def test_conditions_never_see_a_minute_after_the_decision(market: tuple[MinuteGr
     cut = START + timedelta(days=1, hours=5)
     scrambled = frame.with_columns(
         pl.when(pl.col("ts") >= cut).then(pl.col(c) * 3).otherwise(pl.col(c)).alias(c)
-        for c in ("open", "high", "low", "close", "quote_volume")
+        for c in ("open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume")
     )
     seen = bars["as_of"].to_numpy() <= np.datetime64(cut.replace(tzinfo=None))
     a, b = (trade_conditions(grid_of(f, 2), bars, COSTS, SIMULATION, 1000.0) for f in (frame, scrambled))

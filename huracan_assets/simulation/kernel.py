@@ -1,0 +1,24 @@
+"""How the loops of the simulator are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba import njit
+
+_njit: Any = njit
+
+
+def kernel(loop: Callable[..., Any]) -> Any:
+    """A loop that writes into arrays made by its caller.
+
+    It counts no references (numba's `_nrt`): arrays in named tuples are counted at each read, and that takes four
+    times as long as the simulation itself. Such a loop can make no array.
+    """
+    return _njit(cache=True, _nrt=False)(loop)
+
+
+def inlined(step: Callable[..., Any]) -> Any:
+    """A step of such a loop, compiled into it."""
+    return _njit(cache=True, forceinline=True, _nrt=False)(step)
