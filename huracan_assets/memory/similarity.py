@@ -1,4 +1,4 @@
-"""The historical vote: which side did similar set-ups pay?"""
+"""What similar set-ups say: which side they paid, and how much a side may bring at most."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 MIN_NEIGHBOURS = 5
 """With fewer remembered trades than this the past has nothing to say."""
+
+CONFIDENCE = 0.95
 
 
 def similarity_vote(recalled: pl.DataFrame) -> NDArray[np.float64]:
@@ -19,12 +21,34 @@ def similarity_vote(recalled: pl.DataFrame) -> NDArray[np.float64]:
     costs says nothing for the other one: both would have paid the costs.
 
     Args:
-        recalled: what `trade_memory.recall` returns.
+        recalled: what `recall` returns.
     """
     neighbours = recalled["neighbours"].to_numpy().astype(np.float64)
     vote = _evidence(recalled, "long", neighbours) - _evidence(recalled, "short", neighbours)
     heard: NDArray[np.float64] = np.where(neighbours >= MIN_NEIGHBOURS, vote, 0.0)
     return heard
+
+
+def best_case_net_bps(recalled: pl.DataFrame) -> NDArray[np.float64]:
+    """The most that the record of each side allows, (n, 2): the upper end of the one-sided 95 % interval of its mean.
+
+    Student's t on the neighbours of that side, which do not overlap in time. NaN where fewer than `MIN_NEIGHBOURS` of
+    them are remembered: the mean of two neighbours is no evidence.
+
+    Args:
+        recalled: what `recall` returns.
+    """
+    from scipy.special import stdtrit
+
+    best = np.full((recalled.height, 2), np.nan)
+    for column, side in enumerate(("long", "short")):
+        count = recalled[f"{side}_neighbours"].to_numpy().astype(np.float64)
+        heard = count >= MIN_NEIGHBOURS
+        mean, rms = (recalled[f"{side}_{figure}_net_bps"].to_numpy()[heard] for figure in ("mean", "rms"))
+        freedom = count[heard] - 1.0
+        error = np.sqrt(np.maximum(rms**2 - mean**2, 0.0) / freedom)
+        best[heard, column] = mean + stdtrit(freedom, CONFIDENCE) * error
+    return best
 
 
 def _evidence(recalled: pl.DataFrame, side: str, neighbours: NDArray[np.float64]) -> NDArray[np.float64]:

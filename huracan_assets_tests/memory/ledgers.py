@@ -7,9 +7,13 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from huracan_assets.memory.embedding import DIMENSIONS, Embedding
+from huracan_assets.memory.set_up_map import DIMENSIONS
+from huracan_assets.memory.trade_memory import VOTES, replace_ledger
+from huracan_assets.regimes.regimes import REGIMES
+from huracan_assets.resources.postgres import connection
 
 NIGHT = date(2026, 6, 1)
+MAP = "one map"
 FIRST = np.datetime64("2026-01-01T00:15:00", "us")
 BAR = np.timedelta64(15, "m")
 
@@ -34,15 +38,25 @@ def ledger(symbol: str, trades: int, seed: int = 0, span: int = 14_000) -> pl.Da
             "exit_price": rng.uniform(90, 110, trades),
             "exit_reason": rng.choice(["take_profit", "stop_loss", "time"], trades),
             "size_gbp": np.full(trades, 1000.0),
+            "filled_share": rng.uniform(0.5, 1.0, trades),
             "gross_bps": rng.standard_normal(trades) * 20,
+            "fee_bps": np.full(trades, 4.0),
+            "half_spread_bps": np.full(trades, 1.5),
+            "impact_bps": np.full(trades, 0.5),
+            "slippage_bps": rng.standard_normal(trades),
             "cost_bps": np.full(trades, 6.0),
             "funding_bps": np.zeros(trades),
             "net_bps": rng.standard_normal(trades) * 20 - 6,
             "pnl_gbp": rng.standard_normal(trades),
-            "regime": rng.choice(["TREND", "RANGE", "PANIC"], trades),
+            "regime": rng.choice(REGIMES, trades),
             "engine": rng.choice(["trend", "range"], trades),
             "confidence": rng.uniform(0.5, 0.6, trades),
-            "fold": np.ones(trades, dtype=np.int64),
+            "expected_net_bps": rng.standard_normal(trades),
+            "agreement": rng.uniform(0.0, 1.0, trades),
+            **{vote: np.where(rng.random(trades) < 0.2, np.nan, rng.uniform(-1.0, 1.0, trades)) for vote in VOTES},
+            "mfe_bps": rng.uniform(0, 40, trades),
+            "mae_bps": rng.uniform(-40, 0, trades),
+            "fold": np.ones(trades, dtype=np.int32),
         }
     ).with_columns(pl.col("as_of", "entry_at", "exit_at").dt.replace_time_zone("UTC"))
 
@@ -52,7 +66,11 @@ def points(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((count, DIMENSIONS)).astype(np.float32)
 
 
-def some_embedding() -> Embedding:
-    """A map of 40 features."""
-    rng = np.random.default_rng(1)
-    return Embedding.fit(rng.standard_normal((60, 40)), tuple(f"f{j}" for j in range(40)), seed=1)
+def remember(
+    symbol: str, trades: int, seed: int = 0, night: date = NIGHT, map_name: str = MAP
+) -> tuple[pl.DataFrame, np.ndarray]:
+    """A random ledger in the memory, and its points."""
+    frame, setups = ledger(symbol, trades, seed), points(trades, seed)
+    with connection() as conn:
+        replace_ledger(conn, symbol, night, frame, setups, map_name)
+    return frame, setups

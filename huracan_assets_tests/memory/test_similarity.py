@@ -5,8 +5,9 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from huracan_assets.memory.similarity import MIN_NEIGHBOURS, similarity_vote
+from huracan_assets.memory.similarity import MIN_NEIGHBOURS, best_case_net_bps, similarity_vote
 
 Nets = list[float]
 
@@ -55,3 +56,24 @@ def test_named_cases() -> None:
     assert vote([10.0] * 10, [10.0] * 10) == 0.0
     assert 0.0 < vote([30.0, -10.0] * 5, [-5.0] * 10) < vote([30.0, 10.0] * 5, [-5.0] * 10)
     assert vote([0.0] * 10, []) == 0.0
+
+
+@given(longs=nets, shorts=nets)
+def test_the_best_case_is_the_upper_end_of_the_interval_and_needs_neighbours(longs: Nets, shorts: Nets) -> None:
+    for found, side in zip(best_case_net_bps(recalled(longs, shorts))[0], (longs, shorts), strict=True):
+        if len(side) < MIN_NEIGHBOURS:
+            assert np.isnan(found)
+        else:
+            error = float(np.std(side, ddof=1)) / np.sqrt(len(side))
+            expected = np.mean(side) + stats.t.ppf(0.95, len(side) - 1) * error
+            assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_few_or_scattered_losses_are_no_evidence_and_many_alike_are() -> None:
+    def refused(side: Nets) -> bool:
+        return bool(best_case_net_bps(recalled(side, []))[0, 0] <= 0.0)
+
+    assert not refused([-50.0] * (MIN_NEIGHBOURS - 1))
+    assert refused([-50.0] * MIN_NEIGHBOURS)
+    assert not refused([-60.0, 40.0] * 5)
+    assert refused([-60.0, -20.0] * 5)

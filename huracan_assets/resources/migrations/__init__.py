@@ -7,7 +7,7 @@ from pathlib import Path
 
 from huracan_assets.errors import StorageError
 
-HEAD = "0002"
+HEAD = "0004"
 
 
 @cache
