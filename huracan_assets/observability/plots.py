@@ -55,31 +55,41 @@ def equity_and_drawdown(times: Times, equity_bps: Floats) -> str:
     return markdown(figure, f"equity and drawdown of {len(times)} trades")
 
 
-def reliability_diagram(confidence: Floats, outcome: npt.NDArray[Any], bins: int = 10) -> str:
-    """Stated probability against what happened, in bins of equal width, with the number of cases below.
+def reliability_diagram(
+    confidence: Floats, outcome: npt.NDArray[Any], groups: Mapping[str, npt.NDArray[np.bool_]] | None = None
+) -> str:
+    """Stated probability against what happened, in ten bins of equal width, with the number of cases below.
 
     Args:
         confidence: (n,) probabilities in [0, 1].
         outcome: (n,) 1 or True where it happened.
+        groups: name -> (n,) membership; each has a line of its own beside that of all.
     """
     if len(confidence) == 0:
         return "_no probabilities_"
     figure, (above, below) = canvas(400, rows=2, heights=(3, 1))
-    edges = np.linspace(0.0, 1.0, bins + 1)
-    place = np.clip(np.digitize(confidence, edges[1:-1]), 0, bins - 1)
-    count = np.bincount(place, minlength=bins)
-    used = count > 0
-    said = np.bincount(place, weights=confidence, minlength=bins)[used] / count[used]
-    happened = np.bincount(place, weights=np.asarray(outcome, dtype=float), minlength=bins)[used] / count[used]
-    error = np.sqrt(happened * (1 - happened) / count[used])
+    happened = np.asarray(outcome, dtype=float)
     above.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle="--", label="calibrated")
-    above.errorbar(said, happened, yerr=error, color=BLUE, marker="o", markersize=5, linewidth=1.4, label="observed")
+    for colour, (name, inside) in zip((ORANGE, GREEN, RED), (groups or {}).items(), strict=False):
+        said, share, error, _ = _in_bins(confidence[inside], happened[inside])
+        above.errorbar(said, share, yerr=error, color=colour, marker="o", markersize=3, linewidth=0.9, label=name)
+    said, share, error, count = _in_bins(confidence, happened)
+    above.errorbar(said, share, yerr=error, color=BLUE, marker="o", markersize=5, linewidth=1.4, label="observed")
     above.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that happened")
     legend(above)
-    below.bar(edges[:-1] + 0.5 / bins, count, width=0.9 / bins, color=FAINT)
+    below.bar((np.arange(10) + 0.5) / 10, count, width=0.09, color=FAINT)
     below.set_ylabel("cases")
     below.set_xlabel("stated probability")
     return markdown(figure, f"reliability of {len(confidence)} probabilities")
+
+
+def _in_bins(confidence: Floats, happened: Floats) -> tuple[Floats, Floats, Floats, npt.NDArray[np.int64]]:
+    """Mean statement, share that happened and its standard error of each filled tenth; the cases of all ten."""
+    place = np.clip(np.digitize(confidence, np.linspace(0.0, 1.0, 11)[1:-1]), 0, 9)
+    count = np.bincount(place, minlength=10)
+    used = count > 0
+    said, share = (np.bincount(place, weights=one, minlength=10)[used] / count[used] for one in (confidence, happened))
+    return said, share, np.sqrt(share * (1 - share) / count[used]), count
 
 
 def drift_bars(features: Sequence[str], psi: Floats, threshold: Floats, bound: float, most: int = 20) -> str:

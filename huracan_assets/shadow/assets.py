@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 import polars as pl
 
+from huracan_assets.days import DAY
 from huracan_assets.decision.assets import Policies, night_evidence
 from huracan_assets.decision.brain import Brain
 from huracan_assets.decision.policy import Evidence, decide
@@ -16,8 +17,10 @@ from huracan_assets.errors import FeatureSetMismatch
 from huracan_assets.features.assets import load_market
 from huracan_assets.features.feature_version import FeatureVersion
 from huracan_assets.learning.classroom import Classroom, classroom
+from huracan_assets.learning.explanation import mean_contributions
 from huracan_assets.learning.records import LightGBMModel
-from huracan_assets.memory.embedding import Embedding
+from huracan_assets.memory.set_up_map import SetUpMap
+from huracan_assets.memory.set_ups import compare_nights
 from huracan_assets.memory.trade_memory import replace_ledger
 from huracan_assets.observability.plots import equity_and_drawdown
 from huracan_assets.observability.sparkline import sparkline
@@ -29,11 +32,23 @@ from huracan_assets.resources.lake import Lake
 from huracan_assets.resources.materialize import check_partitions, room
 from huracan_assets.resources.tracking import Tracking
 from huracan_assets.settings import settings
+from huracan_assets.shadow.analysis_page import Markdown, analysis_page
+from huracan_assets.shadow.analysis_tables import replace_analysis
 from huracan_assets.shadow.contract import validate_ledger
 from huracan_assets.shadow.forward import ForwardLedger
 from huracan_assets.shadow.ledger import Traded, daily_returns, trade
 from huracan_assets.shadow.replay import Stretch, replay
+from huracan_assets.shadow.trade_analysis import Material, analyse, validate_analysis
+from huracan_assets.shadow.trade_reasons import trade_reasons
+from huracan_assets.simulation.assets import window_market, window_unknown
 from huracan_assets.simulation.costs import Costs
+from huracan_assets.simulation.trade_market import TradeMarket
+
+# The decisions of the ledger's segments lie beside it, for its analysts.
+DECISIONS = "shadow_decisions"
+# What the models leaned on at each trade, LightGBM and line, lies beside it too.
+REASONS = "shadow_reasons"
+SHOWN_REASONS = 15
 
 
 @dg.asset(**room("shadow", "polars", "postgres"))
@@ -60,10 +75,26 @@ def shadow_ledger(
         context, feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
     )
     decisions = pl.concat(_segment(evidence, decision_policy, room_, fold.index) for fold in room_.traded)
-    traded = trade(symbol, decisions, trade_outcomes, settings().decision)
-    _remember(symbol, day, traded.ledger, decision_bars, room_)
-    Lake.open().write_document("shadow_ledger", symbol, day, {"refusals": dict(traded.refusals)})
-    return artifact(traded.ledger, _metadata(traded, decisions.height))
+    grid, funding = window_market(feature_version)
+    simulation, limits = settings().simulation, settings().decision
+    market = TradeMarket.of(grid, decision_bars, funding, Costs.of(simulation), simulation, limits.position_gbp)
+    traded = trade(symbol, decisions, market, limits)
+    _remember(feature_version, traded.ledger, decision_bars)
+    lake = Lake.open()
+    lake.write_document("shadow_ledger", symbol, day, {"refusals": dict(traded.refusals)})
+    lake.write_frame(DECISIONS, symbol, day, _with_limits(decisions, traded))
+    reasons = trade_reasons(traded.ledger, room_.ts, lightgbm_model.per_fold)
+    lake.write_frame(REASONS, symbol, day, reasons)
+    leaned_on = mean_contributions(reasons).head(SHOWN_REASONS).to_dicts()
+    page = {"leaned_on": dg.MetadataValue.md(markdown_table(leaned_on))} if leaned_on else {}
+    return artifact(traded.ledger, _metadata(traded, decisions.height) | page)
+
+
+def _with_limits(decisions: pl.DataFrame, traded: Traded) -> pl.DataFrame:
+    """The decisions, each with what refused it in the end: a gate, a limit of the ledger, or nothing."""
+    limited = traded.limited.rename({"refused_by": "limited_by"})
+    joined = decisions.join(limited, on="as_of", how="left", maintain_order="left")
+    return joined.with_columns(refused_by=pl.coalesce("limited_by", "refused_by")).drop("limited_by")
 
 
 def _segment(evidence: Evidence, policies: Policies, room_: Classroom, index: int) -> pl.DataFrame:
@@ -71,15 +102,13 @@ def _segment(evidence: Evidence, policies: Policies, room_: Classroom, index: in
     return decide(policies.of_fold(index), evidence.at(rows)).with_columns(fold=pl.lit(index, pl.Int32))
 
 
-def _remember(symbol: str, day: date, ledger: pl.DataFrame, bars: pl.DataFrame, room_: Classroom) -> None:
-    """Embed the trades' set-ups by a map fitted before the first segment, and write them to Postgres."""
-    ts = room_.ts
-    embedding = Embedding.fit(ts.features[room_.folds[0].train], ts.names, settings().seed)
-    set_ups = ledger.select("as_of").join(bars, on="as_of", how="left", maintain_order="left")
-    features = set_ups.select(pl.col(ts.names).cast(pl.Float32)).to_numpy()
-    points = embedding.transform(features, ts.names)
+def _remember(version: FeatureVersion, ledger: pl.DataFrame, bars: pl.DataFrame) -> None:
+    """Embed the trades' set-ups by the map of this recipe, and write them to Postgres."""
+    mapped = SetUpMap.of(version, settings())
+    points = mapped.points_at(bars, ledger["as_of"])
     with postgres.connection() as connection:
-        replace_ledger(connection, symbol, day, ledger, points, embedding)
+        replace_ledger(connection, version.symbol, version.day, ledger, points, mapped.name)
+        compare_nights(connection, version.day + DAY)
 
 
 @dg.asset_check(asset=shadow_ledger, blocking=True)
@@ -90,6 +119,48 @@ def shadow_ledger_contract(context: dg.AssetCheckExecutionContext) -> dg.AssetCh
         validate_ledger(frame, symbol, day + timedelta(days=1), settings().decision.position_gbp)
 
     return check_partitions(context, "shadow_ledger", validate)
+
+
+@dg.asset(**room("shadow", "polars", "postgres"))
+def trade_analysis(
+    context: dg.AssetExecutionContext,
+    feature_version: FeatureVersion,
+    decision_bars: pl.DataFrame,
+    regimes: pl.DataFrame,
+    trade_outcomes: pl.DataFrame,
+    shadow_ledger: pl.DataFrame,
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """Why each shadow trade won or lost, what came after its exit, what was missed, and what else would have brought.
+
+    One row a trade; the rankings, the holding times, the gates' records and the regrets lie beside it as a document.
+    """
+    day, symbol = symbol_day(context.partition_key)
+    simulation, limits = settings().simulation, settings().decision
+    grid, funding = window_market(feature_version)
+    decisions = Lake.open().read_frame(DECISIONS, symbol, day)
+    bars = decision_bars.join(decisions.filter("accepted"), on="as_of", how="semi", maintain_order="left")
+    market = TradeMarket.of(grid, bars, funding, Costs.of(simulation), simulation, limits.position_gbp)
+    unknown = window_unknown(feature_version)
+    material = Material(shadow_ledger, decisions, trade_outcomes, regimes, grid, unknown, market, day)
+    judged, document = analyse(material, settings().analysts, simulation, limits)
+    with postgres.connection() as connection:
+        watched = settings().analysts.post_exit_minutes
+        replace_analysis(connection, symbol, day, judged, document.missed, watched)
+    Lake.open().write_document("trade_analysis", symbol, day, document)
+    page = analysis_page(judged, document)
+    return artifact(
+        judged, {name: dg.MetadataValue.md(v) if isinstance(v, Markdown) else v for name, v in page.items()}
+    )
+
+
+@dg.asset_check(asset=trade_analysis, blocking=True)
+def trade_analysis_contract(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """Every trade of the ledger has one row and one root cause from the list of its side of zero."""
+
+    def validate(symbol: str, day: date, frame: pl.DataFrame) -> None:
+        validate_analysis(frame, Lake.open().read_frame("shadow_ledger", symbol, day))
+
+    return check_partitions(context, "trade_analysis", validate)
 
 
 def _metadata(traded: Traded, bars: int) -> dict[str, object]:

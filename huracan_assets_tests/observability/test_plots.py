@@ -139,6 +139,17 @@ def test_nothing_to_draw_is_said(draw: Callable[[], str]) -> None:
     assert re.fullmatch(r"_no [a-z ]+_", draw())
 
 
+def test_a_group_has_a_line_of_its_own_beside_that_of_all() -> None:
+    rng = np.random.default_rng(9)
+    said = rng.beta(8, 8, 4000)
+    happened, inside = rng.random(4000) < said, np.arange(4000) < 1500
+    alone = plots.reliability_diagram(said, happened)
+    grouped = plots.reliability_diagram(said, happened, {"TREND": inside, "RANGE": ~inside})
+    other = plots.reliability_diagram(said, happened, {"TREND": ~inside, "RANGE": inside})
+    assert len({alone, grouped, other}) == 3
+    assert picture(grouped).size == picture(alone).size
+
+
 def test_one_trade_and_one_bar_can_be_drawn() -> None:
     picture(plots.equity_and_drawdown(minutes(1), np.array([-12.0])))
     picture(plots.regime_ribbon(minutes(1), ["PANIC"]))

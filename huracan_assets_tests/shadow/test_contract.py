@@ -48,6 +48,12 @@ PLANTED: dict[str, tuple[str, dict[str, Any]]] = {
     "unknown confidence": ("confidence", {"confidence": float("nan")}),
     "no side": ("side", {"side": 0}),
     "net from nowhere": ("net is gross", {"gross_bps": 100.0}),
+    "nothing filled": ("a part or all", {"filled_share": 0.0}),
+    "more filled than ordered": ("a part or all", {"filled_share": 1.1}),
+    "a cost from nowhere": ("sum of its kinds", {"impact_bps": 3.0}),
+    "a loss that its path never saw": ("path holds its exit", {"mae_bps": -1.0}),
+    "a gain that its path never saw": ("path holds its exit", {"mfe_bps": -9.0}),
+    "unknown slippage": ("slippage", {"slippage_bps": float("nan")}),
 }
 
 

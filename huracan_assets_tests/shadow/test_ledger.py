@@ -11,11 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from huracan_assets.errors import ContractError
 from huracan_assets.settings import DecisionSettings
 from huracan_assets.shadow.contract import validate_ledger
 from huracan_assets.shadow.ledger import LEDGER_SCHEMA, Traded, daily_returns, trade
+from huracan_assets.simulation.fills import FILLED
+from huracan_assets.simulation.trade_market import TradeMarket
+from huracan_assets.simulation.trade_outcomes import OUTCOME_SCHEMA, outcome_frame
 from huracan_assets_tests.decision.evidence import limits
-from huracan_assets_tests.shadow.trades import ledger, random_night, row
+from huracan_assets_tests.shadow.trades import ledger, of_size, random_night, row, script
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
@@ -27,13 +31,16 @@ def closing_day(exit_at: datetime) -> date:
 
 
 def brute_force(
-    decisions: pl.DataFrame, outcomes: pl.DataFrame, bounds: DecisionSettings
-) -> list[tuple[datetime, int]]:
-    """(as_of, side) of the trades taken, every limit computed anew from the whole list of trades so far."""
-    known = {(o["as_of"], o["side"]): o for o in outcomes.iter_rows(named=True)}
+    decisions: pl.DataFrame, market: TradeMarket, bounds: DecisionSettings
+) -> list[tuple[datetime, int, float]]:
+    """(as_of, side, net bps) of the trades taken, every limit computed anew from the whole list of trades so far.
+
+    Every trade of every bar is simulated by itself, for each size.
+    """
+    known = {(o["as_of"], o["side"], size): o for size in (500.0, 1000.0) for o in one_by_one(of_size(market, size))}
     done: list[dict[str, Any]] = []
     for d in decisions.iter_rows(named=True):
-        outcome = known.get((d["as_of"], d["side"]))
+        outcome = known.get((d["as_of"], d["side"], d["size_gbp"]))
         if not d["accepted"] or outcome is None:
             continue
         now = d["as_of"]
@@ -48,11 +55,26 @@ def brute_force(
             or today <= -bounds.max_daily_loss_bps
         ):
             continue
-        done.append(outcome | {"size_gbp": d["size_gbp"]})
-    return [(t["as_of"], t["side"]) for t in done]
+        done.append(outcome | {"size_gbp": d["size_gbp"] * outcome["filled_share"]})
+    return [(t["as_of"], t["side"], t["net_bps"]) for t in done]
 
 
-@settings(max_examples=120)
+def one_by_one(market: TradeMarket) -> list[dict[str, Any]]:
+    """Every trade of every bar and side that has an outcome, whether or not the other side has one."""
+    found, made = market.every_trade()
+    return [
+        {
+            "as_of": BEGIN + timedelta(minutes=int(market.decided[b])),
+            "side": 1 - 2 * int(k),
+            "exit_at": BEGIN + timedelta(minutes=int(found.exit[b, k]) + 1),
+            "filled_share": float(found.filled[b, k]),
+            "net_bps": float(made.net[b, k]),
+        }
+        for b, k in np.argwhere(found.code == FILLED)
+    ]
+
+
+@settings(max_examples=80)
 @given(
     seed=st.integers(0, 100_000),
     bars=st.integers(2, 250),
@@ -62,10 +84,10 @@ def brute_force(
 )
 def test_the_ledger_is_the_brute_force_traders(seed: int, bars: int, cool: int, daily: float, drawdown: float) -> None:
     bounds = limits(cool_down_minutes=cool, max_daily_loss_bps=daily, max_drawdown_bps=drawdown)
-    decisions, outcomes = random_night(np.random.default_rng(seed), BEGIN, bars)
-    traded = trade("ETH-USDT", decisions, outcomes, bounds)
-    taken = list(traded.ledger.select("as_of", "side").iter_rows())
-    assert taken == brute_force(decisions, outcomes, bounds)
+    decisions, market = random_night(np.random.default_rng(seed), bars)
+    traded = trade("ETH-USDT", decisions, market, bounds)
+    taken = list(traded.ledger.select("as_of", "side", "net_bps").iter_rows())
+    assert taken == brute_force(decisions, market, bounds)
     end = traded.ledger["exit_at"].max() if taken else BEGIN
     assert isinstance(end, datetime)
     validate_ledger(traded.ledger, "ETH-USDT", end.date() + timedelta(days=1), bounds.position_gbp)
@@ -73,18 +95,60 @@ def test_the_ledger_is_the_brute_force_traders(seed: int, bars: int, cool: int, 
 
 @settings(max_examples=40)
 @given(seed=st.integers(0, 100_000), bars=st.integers(2, 250))
-def test_every_bar_is_traded_refused_or_without_an_outcome(seed: int, bars: int) -> None:
-    decisions, outcomes = random_night(np.random.default_rng(seed), BEGIN, bars)
-    traded = trade("ETH-USDT", decisions, outcomes, limits())
-    unknown = decisions.filter("accepted").join(outcomes, on=["as_of", "side"], how="anti").height
-    assert traded.ledger.height + sum(traded.refusals.values()) + unknown == bars
+def test_every_bar_is_traded_refused_or_without_an_end(seed: int, bars: int) -> None:
+    decisions, market = random_night(np.random.default_rng(seed), bars)
+    traded = trade("ETH-USDT", decisions, market, limits())
+    refused = decisions.filter(~pl.col("accepted")).height + traded.limited.height
+    assert sum(traded.refusals.values()) == refused
+    left = decisions.filter("accepted").join(traded.ledger, on="as_of", how="anti")
+    open_ = left.join(traded.limited, on="as_of", how="anti")["as_of"]
+    assert traded.ledger.height + refused + len(open_) == bars
+    last = BEGIN + timedelta(minutes=len(market.path.open) - market.rules.horizon - 10)
+    assert all(moment >= last for moment in open_)
+
+
+def test_trades_of_the_whole_position_are_rows_of_the_outcomes_to_the_bit() -> None:
+    decisions, market = random_night(np.random.default_rng(11), 400)
+    whole = decisions.with_columns(size_gbp=pl.lit(1000.0))
+    found = trade("ETH-USDT", whole, market, limits(max_drawdown_bps=1e9, max_daily_loss_bps=1e9)).ledger
+    same = [name for name in OUTCOME_SCHEMA if name in LEDGER_SCHEMA]
+    rows = found.join(outcome_frame(market), on=["as_of", "side"], how="semi")
+    assert rows.height > 30
+    assert rows.select(same).equals(outcome_frame(market).join(rows, on=["as_of", "side"], how="semi").select(same))
+    part = found.filter(pl.col("filled_share") < 1.0)
+    assert part.height > 0
+    np.testing.assert_allclose(part["size_gbp"], 1000.0 * part["filled_share"], rtol=1e-15)
+
+
+def test_what_the_market_refuses_is_named_and_counted() -> None:
+    decisions, market = random_night(np.random.default_rng(12), 2000)
+    found = trade("ETH-USDT", decisions, market, limits(max_drawdown_bps=1e9, max_daily_loss_bps=1e9))
+    assert {"missed", "no_volume", "below_minimum"} <= found.refusals.keys()
+    refused = found.limited.filter(pl.col("refused_by") == "no_volume")["as_of"]
+    minute = ((refused - BEGIN).dt.total_minutes() + 1).to_numpy()
+    assert (market.path.volume[minute] == 0.0).all()
+
+
+def test_a_flat_signal_earns_exactly_nothing() -> None:
+    decisions, market = random_night(np.random.default_rng(13), 300)
+    flat = decisions.with_columns(side=pl.lit(0, pl.Int8), accepted=pl.lit(False), size_gbp=pl.lit(0.0))
+    found = trade("ETH-USDT", flat, market, limits())
+    assert found.ledger.is_empty()
+    assert set(daily_returns(found.ledger, BEGIN.date(), date(2026, 1, 4), 1000.0)["net_return"]) == {0.0}
+
+
+def test_a_decision_at_no_bar_of_the_market_is_refused() -> None:
+    decisions, market = random_night(np.random.default_rng(14), 20)
+    late = decisions.with_columns(pl.col("as_of") + timedelta(minutes=1), accepted=pl.lit(True))
+    with pytest.raises(ContractError, match="no bar of the market"):
+        trade("ETH-USDT", late, market, limits())
 
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 100_000), bars=st.integers(2, 400))
 def test_the_days_add_up_to_the_total_and_leave_none_out(seed: int, bars: int) -> None:
-    decisions, outcomes = random_night(np.random.default_rng(seed), BEGIN, bars)
-    found = trade("ETH-USDT", decisions, outcomes, limits(max_drawdown_bps=1e9)).ledger
+    decisions, market = random_night(np.random.default_rng(seed), bars)
+    found = trade("ETH-USDT", decisions, market, limits(max_drawdown_bps=1e9)).ledger
     newest = found["exit_at"].max() or BEGIN + INSTANT
     assert isinstance(newest, datetime)
     last = closing_day(newest)
@@ -109,26 +173,16 @@ def test_days_without_a_trade_bring_nothing_also_where_nothing_was_traded_at_all
 
 def scripted(entries: list[tuple[int, float, int]], **bounds: Any) -> Traded:
     """Decide long at each (minute, net bps, minutes held)."""
-    moments = [BEGIN + timedelta(minutes=minute) for minute, _, _ in entries]
-    decisions, outcomes = random_night(np.random.default_rng(0), BEGIN, len(entries) + 3)
-    first = decisions.head(len(entries)).with_columns(
-        as_of=pl.Series(moments).cast(pl.Datetime("us", "UTC")),
+    market = script(entries)
+    decisions, _ = random_night(np.random.default_rng(0), len(entries))
+    longs = decisions.with_columns(
+        as_of=pl.Series(market.as_of).dt.replace_time_zone("UTC"),
         side=pl.lit(1, pl.Int8),
         accepted=pl.lit(True),
         refused_by=pl.lit(""),
         size_gbp=pl.lit(1000.0),
     )
-    exits = [moment + timedelta(minutes=held) for moment, (_, _, held) in zip(moments, entries, strict=True)]
-    known = (
-        outcomes.filter(pl.col("side") == 1)
-        .head(len(entries))
-        .with_columns(
-            as_of=pl.Series(moments).cast(pl.Datetime("us", "UTC")),
-            exit_at=pl.Series(exits).cast(pl.Datetime("us", "UTC")),
-            net_bps=pl.Series([net for _, net, _ in entries]),
-        )
-    )
-    return trade("ETH-USDT", first, known, limits(**bounds))
+    return trade("ETH-USDT", longs, market, limits(**bounds))
 
 
 def minutes(traded: Traded) -> list[int]:
@@ -163,23 +217,24 @@ def test_a_loss_closed_at_midnight_does_not_burden_the_new_day() -> None:
 
 
 def test_a_drawdown_stops_for_good() -> None:
-    days = [(1440 * day + 15, -60.0, 15) for day in range(6)]
+    days = [(1440 * day + 15, -60.001, 15) for day in range(6)]
     found = scripted([(5, 50.0, 5), *days], max_drawdown_bps=180.0, max_daily_loss_bps=1e6)
     assert minutes(found) == [5, 15, 1455, 2895]
     assert found.refusals == {"drawdown": 3}
 
 
 def test_a_smaller_position_risks_less_of_every_limit() -> None:
-    decisions, outcomes = random_night(np.random.default_rng(5), BEGIN, 400)
+    decisions, market = random_night(np.random.default_rng(5), 400)
     bounds = limits(max_drawdown_bps=300.0, max_daily_loss_bps=1e6)
-    whole = trade("ETH-USDT", decisions.with_columns(size_gbp=pl.lit(1000.0)), outcomes, bounds)
-    tenth = trade("ETH-USDT", decisions.with_columns(size_gbp=pl.lit(100.0)), outcomes, bounds)
+    whole = trade("ETH-USDT", decisions.with_columns(size_gbp=pl.lit(1000.0)), market, bounds)
+    tenth = trade("ETH-USDT", decisions.with_columns(size_gbp=pl.lit(100.0)), market, bounds)
     assert whole.refusals["drawdown"] > tenth.refusals.get("drawdown", 0)
-    np.testing.assert_allclose(tenth.ledger["pnl_gbp"], tenth.ledger["net_bps"] * 100.0 / 1e4, rtol=0, atol=1e-12)
+    pounds = tenth.ledger["net_bps"] * 100.0 * tenth.ledger["filled_share"] / 1e4
+    np.testing.assert_allclose(tenth.ledger["pnl_gbp"], pounds, rtol=0, atol=1e-12)
 
 
 def test_nothing_accepted_is_an_empty_ledger_of_the_same_shape() -> None:
-    decisions, outcomes = random_night(np.random.default_rng(1), BEGIN, 50)
-    found = trade("ETH-USDT", decisions.with_columns(accepted=pl.lit(False)), outcomes, limits())
+    decisions, market = random_night(np.random.default_rng(1), 50)
+    found = trade("ETH-USDT", decisions.with_columns(accepted=pl.lit(False)), market, limits())
     assert dict(found.ledger.schema) == LEDGER_SCHEMA
     assert found.ledger.is_empty()

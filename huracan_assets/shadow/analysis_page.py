@@ -1,0 +1,77 @@
+"""The page of `trade_analysis`: ranked tables and two pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from huracan_assets.observability.analysis_plots import cause_bars, holding_curve
+from huracan_assets.observability.tables import markdown_table
+from huracan_assets.shadow.counterfactuals import regret_rows
+from huracan_assets.shadow.missed_trades import gate_rows
+from huracan_assets.shadow.off_policy import policy_rows
+from huracan_assets.shadow.post_exit import HoldingTime, holding_rows
+from huracan_assets.shadow.root_causes import LOSSES, UNEXPLAINED, WINS, Rule
+from huracan_assets.shadow.sequels import sequel_rows
+from huracan_assets.shadow.trade_analysis import Cause, TradeAnalysis
+
+
+class Markdown(str):
+    """Text that the page is to render."""
+
+
+def analysis_page(judged: pl.DataFrame, document: TradeAnalysis) -> dict[str, object]:
+    """Figures by name, and tables and pictures as `Markdown`."""
+    both = [*document.losses, *document.wins]
+    curve = document.post_exit.holding
+    actual = float(judged["net_bps"].to_numpy().mean()) if judged.height else 0.0
+    told = sum(line.regret_bps is not None for line in document.regrets)
+    return {
+        "trades": document.trades,
+        "top_loss_cause": document.top_loss_cause or "none",
+        "unexplained": int((judged["cause"] == UNEXPLAINED).sum()),
+        "losses": Markdown(_causes(document.losses, LOSSES)),
+        "wins": Markdown(_causes(document.wins, WINS)),
+        "root_causes": Markdown(
+            cause_bars([c.cause for c in both], [c.net_bps for c in both], [c.trades for c in both])
+        ),
+        "exits": Markdown(
+            markdown_table([{"exit": name, "share": s} for name, s in document.post_exit.shares.items()])
+        ),
+        "holding_times": Markdown(markdown_table(holding_rows(curve)) + f"\n\n{document.post_exit.note}"),
+        "holding_curve": Markdown(
+            holding_curve(
+                [p.minutes for p in curve],
+                _figures(curve, "net_bps"),
+                _figures(curve, "low_bps"),
+                _figures(curve, "high_bps"),
+                actual,
+            )
+        ),
+        "missed_trades": Markdown(markdown_table(gate_rows(document.missed))),
+        "regret": Markdown(
+            markdown_table(regret_rows(document.regrets, ("exit", "no trade")))
+            + f"\n\nThe same entries, replayed; {told} alternatives are judged together (Holm, 5 %)."
+        ),
+        "whole_ledger": Markdown(
+            markdown_table(sequel_rows(document.sequels))
+            + "\n\nThe same decisions walk through the same limits: a later exit blocks entries."
+        ),
+        "regret_of_size": Markdown(
+            markdown_table(regret_rows(document.regrets, ("size",))) + "\n\nIn bps of the position that was held."
+        ),
+        "other_policies": Markdown(markdown_table(policy_rows(document.policies))),
+    }
+
+
+def _causes(causes: Sequence[Cause], rules: Sequence[Rule]) -> str:
+    said = {rule.name: rule.sentence for rule in rules} | {UNEXPLAINED: "no rule fires"}
+    return markdown_table([cause.model_dump() | {"because": said[cause.cause]} for cause in causes])
+
+
+def _figures(curve: Sequence[HoldingTime], name: str) -> NDArray[np.float64]:
+    values = [getattr(point, name) for point in curve]
+    return np.array([np.nan if value is None else value for value in values], np.float64)
