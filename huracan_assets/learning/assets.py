@@ -2,6 +2,7 @@
 and what the models stand on.
 """
 
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import polars as pl
 from huracan_assets.days import DAY
 from huracan_assets.features.feature_version import FeatureVersion
 from huracan_assets.features.recipe import RECIPE
-from huracan_assets.learning.calibration import fit_calibrators
+from huracan_assets.learning.calibration import fit_calibrators, regime_at
+from huracan_assets.learning.calibration_page import calibration_page
 from huracan_assets.learning.classroom import Classroom, classroom, fill_returns
 from huracan_assets.learning.feature_importance import (
     METRIC,
@@ -29,11 +31,11 @@ from huracan_assets.learning.feature_importance import (
     since,
 )
 from huracan_assets.learning.lightgbm_model import train_walk_forward as train_lightgbm
-from huracan_assets.learning.ppo_walk_forward import PPOWalkForward
+from huracan_assets.learning.ppo_page import ppo_page
 from huracan_assets.learning.ppo_walk_forward import train_walk_forward as train_ppo
 from huracan_assets.learning.records import Calibrator, FoldRecord, LightGBMModel, out_of_fold_frame, utc
 from huracan_assets.observability.importance_plot import importance_bars
-from huracan_assets.observability.plots import importance, reliability_diagram, training_curve
+from huracan_assets.observability.plots import importance
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.partitions import symbol_day
 from huracan_assets.resources.io_manager import artifact
@@ -42,8 +44,8 @@ from huracan_assets.resources.materialize import room
 from huracan_assets.resources.tracking import Tracking, Trial
 from huracan_assets.settings import settings
 from huracan_assets.simulation.assets import window_market, window_unknown
-from huracan_assets.simulation.conditions import trade_conditions
 from huracan_assets.simulation.costs import Costs
+from huracan_assets.simulation.trade_market import TradeMarket
 
 FAMILIES = {feature.name: feature.family for feature in RECIPE}
 FAMILY_COLUMNS = ("family", "gain %", "variance %", "loss", "error")
@@ -72,6 +74,7 @@ def lightgbm_model(
             room_.folds,
             parameters,
             settings().seed,
+            timedelta(minutes=settings().learning.embargo_minutes),
             lambda done, total: context.log.info(f"LightGBM {symbol} {day}: {done} of {total} fits"),
         )
         rows = room_.out_of_sample()
@@ -88,20 +91,23 @@ def lightgbm_model(
         importance=tuple(zip(room_.ts.names, models.importance.tolist(), strict=True)),
         out_of_fold_sha256=Lake.open().write_frame("lightgbm_model", symbol, day, out_of_fold),
     )
-    folds = [
-        record.model_dump(include={"index", "test_start", "test_end", "train_rows", "test_rows"})
-        for record in model.folds
-    ]
     return artifact(
         model,
         {
             "trial": dg.MetadataValue.url(trial.url),
             "rows": len(room_.ts),
             "independent_labels": float(room_.ts.uniqueness.sum()),
-            "folds": dg.MetadataValue.md(markdown_table(folds)),
+            "folds": dg.MetadataValue.md(markdown_table(_segments(model))),
+            "rounds_of_the_final_models": model.rounds[-1],
             "importance": dg.MetadataValue.md(importance(model.names, models.importance)),
         },
     )
+
+
+def _segments(model: LightGBMModel) -> list[dict[str, Any]]:
+    shown = {"index", "test_start", "test_end", "train_rows", "test_rows"}
+    chosen = zip(model.folds, model.rounds[:-1], strict=True)
+    return [record.model_dump(include=shown) | {"rounds": rounds} for record, rounds in chosen]
 
 
 @dg.asset(**room("learning", "pytorch", "mlflow"))
@@ -111,10 +117,11 @@ def ppo_checkpoint(
     decision_bars: pl.DataFrame,
     trade_outcomes: pl.DataFrame,
 ) -> dg.MaterializeResult[bytes]:
-    """A PPO agent on the vectorised market: weights, optimiser, RNG and observation statistics as safetensors.
+    """PPO agents of several seeds: weights, optimiser, RNG and observation statistics as safetensors.
 
-    The agent learns on the rows before each segment and votes on the segment with its statistics frozen; the votes
-    lie beside the checkpoint as a frame, the agent of the last segment as `<day>.last_fold.safetensors`.
+    They learn on the rows before each segment and vote on the segment with their statistics frozen; the votes lie
+    beside the checkpoint as a frame, the report on the seeds as a document, the agents of the last segment as
+    `<day>.last_fold.safetensors`.
     """
     day, symbol = symbol_day(context.partition_key)
     room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
@@ -131,7 +138,9 @@ def ppo_checkpoint(
             settings().seed,
             _log_progress(context),
         )
-        trial.finish({f"last_fold/{name}": value for name, value in walk.tests[-1].items() if np.isfinite(value)})
+        spread = walk.seeds.overall
+        figures = {"iqm_bps": spread.iqm_bps, "low_bps": spread.low_bps, "high_bps": spread.high_bps}
+        trial.finish({f"seeds/{name}": value for name, value in figures.items()})
     lake, rows = Lake.open(), room_.out_of_sample()
     votes = pl.DataFrame(
         {
@@ -145,9 +154,11 @@ def ppo_checkpoint(
         {
             "trial": dg.MetadataValue.url(trial.url),
             "votes_sha256": lake.write_frame("ppo_checkpoint", symbol, day, votes),
+            "seeds_sha256": lake.write_document("ppo_checkpoint", symbol, day, walk.seeds),
             "updates": len(walk.curve),
-            "segments": dg.MetadataValue.md(markdown_table(walk.tests)),
-            "curve": dg.MetadataValue.md(_curve_plot(walk)),
+            "seeds_on_one_side": walk.seeds.same_side,
+            "agreement": walk.seeds.agreement,
+            **{name: dg.MetadataValue.md(section) for name, section in ppo_page(walk).items()},
         },
     )
 
@@ -158,31 +169,28 @@ def calibrator(
     feature_version: FeatureVersion,
     decision_bars: pl.DataFrame,
     trade_outcomes: pl.DataFrame,
+    regimes: pl.DataFrame,
     lightgbm_model: LightGBMModel,
 ) -> dg.MaterializeResult[Calibrator]:
-    """Isotonic maps from raw scores to probabilities, fitted on purged out-of-fold predictions.
+    """Temperature, Platt or isotonic maps from raw scores to probabilities, chosen on what came later, by regime.
 
-    Fold k's maps have seen the folds before k and nothing else, so its diagram is honest.
+    Fold k's have seen the out-of-fold record of the folds before k and nothing else, so its diagram is honest. Where no
+    map was better than the base rate, the base rate is the answer, and the page says so.
     """
     day, symbol = symbol_day(context.partition_key)
-    room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
-    ts = room_.ts
-    raw = out_of_fold(lightgbm_model, room_, symbol, day)
-    fitted = fit_calibrators(raw, ts.won.astype(np.float64), room_.folds, ts.uniqueness, ts.teachable)
+    learning = settings().learning
+    room_ = classroom(feature_version, decision_bars, trade_outcomes, learning)
+    ts, raw = room_.ts, out_of_fold(lightgbm_model, room_, symbol, day)
+    regime = regime_at(regimes, ts.as_of)
+    fitted = fit_calibrators(ts, raw, regime, room_.folds, learning)
     result = Calibrator(
         per_fold=fitted.per_fold,
         final=fitted.final,
         fitted_until=(None, *(utc(ts.label_end[room_.known_before(fold)].max()) for fold in room_.traded)),
     )
-    judged = np.concatenate([fold.test for fold in room_.traded])
-    calibrated = fitted.calibrated(raw, room_.folds)[judged]
+    page = calibration_page(result, raw, regime, room_, settings().validation.regime_labels_min)
     return artifact(
-        result,
-        {
-            "judged_rows": len(judged),
-            "reliability_long": dg.MetadataValue.md(reliability_diagram(calibrated[:, 0], ts.won[judged, 0])),
-            "reliability_short": dg.MetadataValue.md(reliability_diagram(calibrated[:, 1], ts.won[judged, 1])),
-        },
+        result, {name: dg.MetadataValue.md(shown) if isinstance(shown, str) else shown for name, shown in page.items()}
     )
 
 
@@ -287,9 +295,8 @@ def _bar_market(version: FeatureVersion, bars: pl.DataFrame, room_: Classroom) -
     grid, _ = window_market(version)
     simulation, position = settings().simulation, settings().decision.position_gbp
     used = bars.filter(pl.col("as_of").is_in(pl.Series(room_.ts.as_of).dt.replace_time_zone("UTC").implode()))
-    costs = trade_conditions(grid, used, Costs.of(simulation), simulation, position).taker_bps
-    latency, apart = simulation.latency_minutes, settings().decision_minutes
-    return fill_returns(grid, window_unknown(version), room_.ts.as_of, latency, apart), costs
+    market = TradeMarket.of(grid, used, None, Costs.of(simulation), simulation, position)
+    return fill_returns(market, window_unknown(version), settings().decision_minutes), market.conditions.taker_bps
 
 
 def _log_progress(context: dg.AssetExecutionContext) -> Any:
@@ -299,12 +306,7 @@ def _log_progress(context: dg.AssetExecutionContext) -> Any:
         stage = metrics["stage"]
         if stage not in seen:
             seen.add(stage)
-            context.log.info(f"PPO stage {stage:g} of {settings().learning.folds}")
+            learning = settings().learning
+            context.log.info(f"PPO stage {stage:g} of {learning.folds}, {learning.ppo.seeds} seeds")
 
     return log
-
-
-def _curve_plot(walk: PPOWalkForward) -> str:
-    names = [name for name in CURVES if name in walk.curve[0]]
-    steps = np.arange(1, len(walk.curve) + 1)
-    return training_curve(steps, {name: np.array([point[name] for point in walk.curve]) for name in names})

@@ -1,144 +1,96 @@
-"""From a model's raw score to a probability one may size on.
-
-Isotonic regression on purged out-of-fold predictions, each step shrunk towards the base rate by the labels it
-lacks.
-"""
+"""From a model's raw scores to probabilities one may size on: a calibrator for each side, segment by segment."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from huracan_assets.errors import ContractError
+from huracan_assets.learning.side_calibrator import Record, SideCalibrator, fit_side_calibrator
+from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold
+from huracan_assets.settings import LearningSettings
 
 Floats = NDArray[np.float64]
+Names = NDArray[np.str_]
 
-# A step of k independent labels moves k / (k + PRIOR_LABELS) of the way from the base rate to its frequency:
-# the mean of a Beta posterior whose prior, centred on the base rate, is worth this many labels. With 200
-# to 2,000 labels and scores of little skill 10 came closest to the true probabilities; 0 was two to three
-# times as far off.
-PRIOR_LABELS = 10.0
-
-
-@dataclass(frozen=True)
-class IsotonicMap:
-    """A non-decreasing, piecewise linear map of raw scores; scores beyond the outer knots take their
-    values.
-    """
-
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-
-    def __call__(self, raw: Floats) -> Floats:
-        """Calibrated probabilities in (0, 1); NaN stays NaN."""
-        return np.asarray(np.interp(raw, self.x, self.y))
-
-    def document(self) -> dict[str, list[float]]:
-        """A JSON-able form; `from_document` reads it back to the same bits."""
-        return {"x": list(self.x), "y": list(self.y)}
-
-    @classmethod
-    def from_document(cls, document: dict[str, list[float]]) -> IsotonicMap:
-        """The map that `document` describes.
-
-        Raises:
-            ContractError: the knots are not ascending, or not of one length.
-        """
-        x, y = tuple(document["x"]), tuple(document["y"])
-        if not x or len(x) != len(y) or (np.diff(x) < 0).any() or (np.diff(y) < 0).any():
-            raise ContractError("a calibrator's knots are not ascending pairs: fit the calibrator again")
-        return cls(x, y)
-
-
-Pair = tuple[IsotonicMap, IsotonicMap]
+Pair = tuple[SideCalibrator, SideCalibrator]  # long, short
 
 
 @dataclass(frozen=True)
 class Calibrators:
-    """Pairs are long, short. Fold 0 has none: nothing out of fold was known before it."""
+    """Fold 0 has none: nothing out of fold was known before it."""
 
     per_fold: tuple[Pair | None, ...]
     final: Pair
 
-    def calibrated(self, raw: Floats, folds: Sequence[Fold]) -> Floats:
-        """Each fold's raw scores (n, 2) through the fold's own maps; NaN where there is none."""
-        out = np.full(raw.shape, np.nan)
-        for fold, pair in zip(folds, self.per_fold, strict=True):
-            if pair is not None:
-                out[fold.test] = apply_pair(pair, raw[fold.test])
-        return out
 
-
-def apply_pair(pair: Pair, raw: Floats) -> Floats:
-    """Raw long and short scores (m, 2) to probabilities (m, 2)."""
-    return np.column_stack([pair[side](raw[:, side]) for side in range(2)])
+def apply_pair(pair: Pair, raw: Floats, regime: Names) -> Floats:
+    """Raw long and short scores (m, 2) of bars in their regimes (m,) to probabilities (m, 2)."""
+    return np.column_stack([pair[side](raw[:, side], regime) for side in range(2)])
 
 
 def fit_calibrators(
-    raw: Floats, y: Floats, folds: Sequence[Fold], weights: Floats, teachable: NDArray[np.bool_]
+    ts: TrainingSet, raw: Floats, regime: Names, folds: Sequence[Fold], learning: LearningSettings
 ) -> Calibrators:
     """Calibrators for each fold and for the morning after the last one.
 
-    Fold k's maps see the out-of-fold scores of folds before k, and of those only the rows that may train fold
+    Fold k's see the out-of-fold scores of folds before k, and of those only the rows that may train fold
     k: a label still open when fold k begins is no more known to the calibrator than to the model.
 
     Args:
         raw: out-of-fold scores (n, 2), NaN outside all tests.
-        y: whether long and short paid (n, 2), 0 or 1.
-        weights: uniqueness of the labels (n,); they add up to independent labels.
-        teachable: rows that may teach (n,); the folds' training rows are among them.
+        regime: of each row (n,).
 
     Raises:
         ContractError: a fold after the first has no scored row to be calibrated on.
     """
-    per_fold: list[Pair | None] = []
-    for k, fold in enumerate(folds):
-        if k == 0:
-            per_fold.append(None)
-            continue
+    per_fold: list[Pair | None] = [None]
+    for k, fold in enumerate(folds[1:], start=1):
         tested = np.concatenate([earlier.test for earlier in folds[:k]])
-        per_fold.append(_pair(raw, y, weights, np.intersect1d(tested, fold.train), f"fold {k}"))
+        rows = np.intersect1d(tested, fold.train)
+        per_fold.append(fit_calibrator_pair(ts, raw, regime, rows, learning, f"the calibrator of fold {k}"))
     tested = np.sort(np.concatenate([fold.test for fold in folds]))
-    return Calibrators(tuple(per_fold), _pair(raw, y, weights, tested[teachable[tested]], "the final calibrator"))
+    rows = tested[ts.teachable[tested]]
+    return Calibrators(tuple(per_fold), fit_calibrator_pair(ts, raw, regime, rows, learning, "the final calibrator"))
 
 
-def _pair(raw: Floats, y: Floats, weights: Floats, rows: NDArray[np.int64], whose: str) -> Pair:
+def fit_calibrator_pair(
+    ts: TrainingSet, raw: Floats, regime: Names, rows: NDArray[np.int64], learning: LearningSettings, whose: str
+) -> Pair:
+    """Both sides' calibrators from some rows, in order, and from nothing else.
+
+    Raises:
+        ContractError: there are none, or one of them was never scored.
+    """
     if len(rows) == 0 or not np.isfinite(raw[rows]).all():
         raise ContractError(f"{whose} has no or unscored out-of-fold rows to calibrate on: train the folds first")
-    long, short = (isotonic_map(raw[rows, side], y[rows, side], weights[rows]) for side in range(2))
+    as_of, known_at, won = ts.as_of[rows], ts.label_end[rows], ts.won[rows].astype(np.float64)
+    records = [
+        Record(as_of, known_at, raw[rows, side], won[:, side], ts.uniqueness[rows], regime[rows]) for side in range(2)
+    ]
+    embargo = timedelta(minutes=learning.embargo_minutes)
+    long, short = (fit_side_calibrator(record, learning.calibration, embargo) for record in records)
     return long, short
 
 
-def isotonic_map(raw: Floats, y: Floats, weights: Floats, prior: float = PRIOR_LABELS) -> IsotonicMap:
-    """Weighted isotonic regression (Zadrozny & Elkan 2002), its steps shrunk towards the base rate.
-
-    Isotonic steps at the ends are small and report 0 or 1. Each step is moved towards the base rate as the
-    mean of a Beta posterior would be; as small steps move more, a second isotonic pass restores the order.
-    With `prior` 0 this is scikit-learn's `IsotonicRegression`.
+def regime_at(regimes: pl.DataFrame, as_of: NDArray[np.datetime64]) -> Names:
+    """The regime of each row (n,).
 
     Args:
-        raw: scores (m,).
-        y: 0 or 1 (m,).
-        weights: independent labels that each row is worth (m,), positive.
-        prior: independent labels that the base rate is worth.
-    """
-    from sklearn.isotonic import IsotonicRegression
+        regimes: the `regimes` frame.
+        as_of: decision times (n,) in UTC.
 
-    order = np.argsort(raw, kind="stable")
-    raw, y, weights = raw[order], np.asarray(y, np.float64)[order], weights[order]
-    fitted = IsotonicRegression().fit_transform(raw, y, sample_weight=weights)
-    # One step per fitted value; rows of one score share it.
-    begins = np.flatnonzero(np.concatenate([[True], np.diff(fitted) > 0]))
-    ends = np.concatenate([begins[1:], [len(raw)]]) - 1
-    worth = np.add.reduceat(weights, begins)
-    base = float(np.average(y, weights=weights))
-    shrunk = (worth * fitted[begins] + prior * base) / (worth + prior)
-    ordered = IsotonicRegression().fit_transform(np.arange(len(shrunk)), shrunk, sample_weight=worth + prior)
-    x = np.column_stack([raw[begins], raw[ends]]).ravel()
-    heights = np.repeat(ordered, 2)
-    distinct = np.concatenate([[True], (np.diff(x) > 0) | (np.diff(heights) > 0)])
-    return IsotonicMap(tuple(x[distinct].tolist()), tuple(heights[distinct].tolist()))
+    Raises:
+        ContractError: a row has no regime.
+    """
+    at = pl.Series("as_of", as_of.astype("datetime64[us]")).dt.replace_time_zone("UTC").to_frame()
+    found = at.join(regimes.select("as_of", "regime"), on="as_of", how="left", maintain_order="left")["regime"]
+    if len(found) != len(as_of) or found.null_count():
+        raise ContractError("regimes and outcomes are not of the same bars: materialize regimes again")
+    return found.to_numpy().astype(str)

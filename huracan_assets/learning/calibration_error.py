@@ -8,28 +8,78 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.errors import ContractError
 
 Floats = NDArray[np.float64]
+Names = NDArray[np.str_]
 
 BINS = 10
 LEAST_LABELS = 10.0  # independent labels in a bin, below which the bins become fewer
 
 
-def brier_score(p: Floats, y: Floats) -> float:
-    """Mean squared error of probabilities p (n,) against outcomes y (n,) of 0 or 1."""
-    p, y, _ = _checked(p, y, None)
-    return float(((p - y) ** 2).mean())
+class CalibrationFigures(BaseModel):
+    """How well some probabilities mean what they say."""
+
+    model_config = ConfigDict(frozen=True)
+    regimes: tuple[str, ...]  # in which they were said
+    n_eff: float
+    brier: float
+    base_rate_brier: float  # of who had known the share of these very outcomes
+    ece: float  # debiased
 
 
-def expected_calibration_error(p: Floats, y: Floats, bins: int = BINS) -> float:
-    """ECE: sum_b n_b/n |mean y - mean p| over bins of equal mass by rank of p; y is the predicted event
-    itself.
+def calibration_figures(p: Floats, y: Floats, uniqueness: Floats, regime: Names) -> CalibrationFigures:
+    """The figures of probabilities p (n,) of outcomes y (n,), each outcome worth its uniqueness (n,).
+
+    Raises:
+        ContractError: fewer than 2 effective labels, or not one probability and outcome each.
     """
-    p, y, weights = _checked(p, y, None)
-    share, gap, _, _ = _binned(p, y, weights, bins)
-    return float((share * np.abs(gap)).sum())
+    rate = float(np.average(y, weights=uniqueness))
+    return CalibrationFigures(
+        regimes=tuple(np.unique(regime).tolist()),
+        n_eff=float(uniqueness.sum()),
+        brier=brier_score(p, y, uniqueness),
+        base_rate_brier=rate * (1.0 - rate),
+        ece=debiased_calibration_error(p, y, uniqueness),
+    )
+
+
+def figures_by_regime(
+    p: Floats, y: Floats, uniqueness: Floats, regime: Names, least_labels: float
+) -> tuple[CalibrationFigures, ...]:
+    """The figures regime by regime, the rarest pooled until each group holds `least_labels` effective labels.
+
+    Fewer than 2 labels in all have no figures. Of 300 labels a perfect forecaster shows a debiased error over 0.10 in
+    1 case of 100, of 100 labels in 19.
+    """
+    if float(uniqueness.sum()) < 2.0:
+        return ()
+    inside = [np.isin(regime, names) for names in pooled_regimes(regime, uniqueness, least_labels)]
+    return tuple(calibration_figures(p[rows], y[rows], uniqueness[rows], regime[rows]) for rows in inside)
+
+
+def pooled_regimes(regime: Names, uniqueness: Floats, least_labels: float) -> list[tuple[str, ...]]:
+    """Groups of regimes, from the rarest, each filled until it holds `least_labels`; what is left joins the last."""
+    names, place = np.unique(regime, return_inverse=True)
+    labels = np.bincount(place, weights=uniqueness)
+    groups: list[tuple[str, ...]] = []
+    filling: tuple[str, ...] = ()
+    held = 0.0
+    for rank in np.argsort(labels, kind="stable"):
+        filling, held = (*filling, str(names[rank])), held + float(labels[rank])
+        if held >= least_labels:
+            groups, filling, held = [*groups, filling], (), 0.0
+    if filling:
+        groups = [*groups[:-1], (*groups[-1], *filling)] if groups else [filling]
+    return groups
+
+
+def brier_score(p: Floats, y: Floats, uniqueness: Floats | None = None) -> float:
+    """Mean squared error of probabilities p (n,) against outcomes y (n,) of 0 or 1, weighted by uniqueness (n,)."""
+    p, y, weights = _checked(p, y, uniqueness)
+    return float(np.average((p - y) ** 2, weights=weights))
 
 
 def debiased_calibration_error(p: Floats, y: Floats, uniqueness: Floats | None = None, bins: int = BINS) -> float:
@@ -42,8 +92,7 @@ def debiased_calibration_error(p: Floats, y: Floats, uniqueness: Floats | None =
 
     Args:
         uniqueness: of each label (n,) in (0, 1], which also weighs the means; 1 each where None. Overlapping
-            labels
-            counted as independent would take off too little noise.
+            labels counted as independent would take off too little noise.
         bins: equal-mass bins at most; fewer where one would hold less than 10 effective labels.
 
     Raises:

@@ -13,9 +13,8 @@ from huracan_assets.days import DAY, midnight
 from huracan_assets.features.feature_version import FeatureVersion
 from huracan_assets.learning.training_set import TrainingSet, training_set
 from huracan_assets.learning.walk_forward import Fold, walk_forward_folds
-from huracan_assets.market.grid import MinuteGrid
 from huracan_assets.settings import LearningSettings
-from huracan_assets.simulation.conditions import minute_rows
+from huracan_assets.simulation.trade_market import TradeMarket
 
 Floats = NDArray[np.float64]
 
@@ -69,29 +68,21 @@ def _instant(moment: datetime) -> np.datetime64:
     return np.datetime64(moment.replace(tzinfo=None), "us")
 
 
-def fill_returns(
-    grid: MinuteGrid,
-    unknown: NDArray[np.bool_],
-    as_of: NDArray[np.datetime64],
-    latency_minutes: int,
-    decision_minutes: int,
-) -> Floats:
+def fill_returns(market: TradeMarket, unknown: NDArray[np.bool_], decision_minutes: int) -> Floats:
     """Log return in bps from the fill of each bar to the fill of the next, (n,); NaN at a gap and at the last bar.
 
-    A fill is the open of the minute that begins `latency_minutes` after the decision. Bars that are not
-    `decision_minutes` apart have a gap between them, and so have bars with a minute between them that nobody knows.
+    A fill is that of a market order in the simulator, in its own minute; one that the minute's volume fills in part
+    counts as a fill. Bars that are not `decision_minutes` apart have a gap between them, and so have bars whose order
+    is refused, or with a minute between them that nobody knows.
 
     Args:
-        unknown: minutes of the grid of which nobody knows what happened, (m,).
-        as_of: decision times (n,), ascending.
+        market: the minutes, and the n bars.
+        unknown: minutes of the market of which nobody knows what happened, (m,).
     """
-    decided = minute_rows(grid, as_of)
-    rows = decided + latency_minutes
-    inside = (rows >= 0) & (rows < len(grid))
-    price = np.full(len(as_of), np.nan)
-    price[inside] = grid.open[rows[inside]]
+    decided, price, minutes = market.decided, market.entry_prices(), len(unknown)
+    rows = decided + market.rules.latency
     before = np.concatenate([[0], np.cumsum(unknown)])
-    begin, end = (np.clip(edge, 0, len(grid)) for edge in (decided, np.append(rows[1:], rows[-1:])))
+    begin, end = (np.clip(edge, 0, minutes) for edge in (decided, np.append(rows[1:], rows[-1:])))
     regular = (np.diff(rows, append=rows[-1:]) == decision_minutes) & (before[end] == before[begin])
     following = np.append(price[1:], np.nan)
     return np.where(regular, np.log(following / price) * 1e4, np.nan)

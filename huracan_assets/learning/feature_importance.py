@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.guards.rank_correlation import ranks
-from huracan_assets.learning.side_model import SideModel, SidePair
+from huracan_assets.learning.linear_model import probability, share
+from huracan_assets.learning.side_model import SideModel, SidePair, together
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold
 from huracan_assets.resources.lake import content_hash
@@ -129,7 +130,7 @@ class _Side:
         self._linear = model.linear
         self._features = np.asarray(features, np.float64)
         self._won, self._weight = won, weight / weight.sum()
-        self.gain = np.asarray(self._booster.feature_importance("gain"), np.float64)
+        self.gain = model.gain
         self._trees = self._ask_trees(self._features)
         self._score = model.linear.score(features)
         self.log_loss = self._loss(self._trees, self._score)
@@ -163,15 +164,9 @@ class _Side:
         return np.asarray(self._booster.predict(features, num_threads=1), np.float64)
 
     def _loss(self, trees: Floats, score: Floats) -> float:
-        told = (trees + 1.0 / (1.0 + np.exp(-score))) / 2.0
+        told = together(trees, probability(score))
         right = np.clip(np.where(self._won, told, 1.0 - told), LEAST_PROBABILITY, 1.0)
         return float(-(self._weight @ np.log(right)))
-
-
-def share(weights: Floats) -> Floats:
-    """`weights` as shares of their sum; all 0 where that is 0."""
-    total = weights.sum()
-    return np.asarray(weights / total) if total > 0.0 else np.zeros_like(weights)
 
 
 def agreement(table: Floats) -> float | None:

@@ -8,20 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from huracan_assets.errors import ContractError
+from huracan_assets.learning.binned_rows import BinnedRows
+from huracan_assets.learning.early_stopping import best_round, split_newest
 from huracan_assets.learning.feature_evidence import day_t_statistics, gain_multipliers
-from huracan_assets.learning.linear_model import fit_linear
+from huracan_assets.learning.linear_model import fit_linear, share
 from huracan_assets.learning.side_model import SideModel, SidePair, predict
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold
 from huracan_assets.settings import LightGBMSettings
 
+if TYPE_CHECKING:
+    import lightgbm
+
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 DAY = np.timedelta64(1, "D")
 SEEDS = ("seed", "bagging_seed", "feature_fraction_seed", "data_random_seed", "extra_seed", "drop_seed")
 
@@ -44,6 +51,7 @@ def lightgbm_parameters(settings: LightGBMSettings, seed: int) -> dict[str, Any]
     """
     return {
         "objective": "binary",
+        "metric": "binary_logloss",
         "learning_rate": settings.learning_rate,
         "num_leaves": settings.num_leaves,
         "min_data_in_leaf": settings.min_data_in_leaf,
@@ -52,6 +60,7 @@ def lightgbm_parameters(settings: LightGBMSettings, seed: int) -> dict[str, Any]
         "bagging_freq": 1,
         "lambda_l2": settings.lambda_l2,
         "max_bin": settings.max_bin,
+        "feature_pre_filter": False,  # a feature that no split of the first fold can use may be of use in a later one
         "deterministic": True,
         "force_row_wise": True,
         "num_threads": 1,
@@ -60,7 +69,7 @@ def lightgbm_parameters(settings: LightGBMSettings, seed: int) -> dict[str, Any]
     }
 
 
-def sample_weights(ts: TrainingSet, rows: NDArray[np.int64], half_life_days: float) -> Floats:
+def sample_weights(ts: TrainingSet, rows: Ints, half_life_days: float) -> Floats:
     """Uniqueness x recency of the rows, scaled to mean 1, so the settings keep their meaning per row.
 
     Recency halves every `half_life_days` before the newest of the rows. Returns do not enter: weighting by
@@ -76,42 +85,64 @@ def train_walk_forward(
     folds: Sequence[Fold],
     settings: LightGBMSettings,
     seed: int,
+    embargo: timedelta,
     progress: Callable[[int, int], None] | None = None,
 ) -> WalkForwardModels:
     """Fit both sides on every fold's training rows, predict its test rows; then fit on all rows.
 
-    Bin edges, means and deviations are learned on the training rows of each fit alone: taken from all rows they
-    would show the model the range of the test segment. Binning each fold anew is a seventh of a walk-forward's time.
+    Means and deviations are learned on the training rows of each fit alone, bin edges on those of the first fold, which
+    every fold may see; taken from all rows they would show the model the range of the test segment.
 
     Args:
+        embargo: between the rows that teach the choice of rounds and those that judge it.
         progress: called with (fits done, fits in all) after each pair of fits.
 
     Raises:
-        ContractError: there is no feature, or a feature is infinite.
+        ContractError: there is no feature, a feature is infinite, or the rows are too few to choose the rounds on.
     """
     if not ts.names or np.isinf(ts.features).any():
         raise ContractError("the training set has no feature, or an infinite one: rebuild the feature version")
+    binned = bin_rows(ts, folds[0].train, settings, seed)
     raw = np.full((len(ts), 2), np.nan)
     per_fold: list[SidePair] = []
     for done, fold in enumerate(folds):
-        pair = fit_pair(ts, fold.train, settings, seed)
+        pair = fit_pair(ts, fold.train, settings, seed, embargo, binned)
         raw[fold.test] = predict(pair, ts.features[fold.test])
         per_fold.append(pair)
         if progress is not None:
             progress(2 * (done + 1), 2 * (len(folds) + 1))
-    final = fit_pair(ts, np.flatnonzero(ts.teachable), settings, seed)
+    final = fit_pair(ts, np.flatnonzero(ts.teachable), settings, seed, embargo, binned)
     if progress is not None:
         progress(2 * (len(folds) + 1), 2 * (len(folds) + 1))
     return WalkForwardModels(tuple(per_fold), final, raw, _importance(final))
 
 
-def fit_pair(ts: TrainingSet, rows: NDArray[np.int64], settings: LightGBMSettings, seed: int) -> SidePair:
-    """Both sides' models on some rows and nothing else; each has its own evidence for the features."""
-    won = ts.won[rows].astype(np.float64)
-    weights = sample_weights(ts, rows, settings.recency_half_life_days)
-    pooled = float(np.average(won, axis=0, weights=weights).mean())
-    long, short = (_fit(ts, rows, won[:, side], pooled, settings, seed) for side in range(2))
-    return long, short
+def bin_rows(ts: TrainingSet, edges_from: Ints, settings: LightGBMSettings, seed: int) -> BinnedRows:
+    """All rows in bins whose edges `edges_from` alone have told."""
+    return BinnedRows(ts.features, ts.names, edges_from, lightgbm_parameters(settings, seed))
+
+
+def fit_pair(
+    ts: TrainingSet, rows: Ints, settings: LightGBMSettings, seed: int, embargo: timedelta, binned: BinnedRows
+) -> SidePair:
+    """Both sides' models on some rows and nothing else; each has its own evidence for the features.
+
+    The number of rounds is chosen on the newest of the rows by models that have not seen them; then all rows teach.
+
+    Args:
+        rows: ascending.
+        binned: rows of `ts`; their edges must be known to `rows`.
+    """
+    rounds = _chosen_rounds(ts, rows, settings, seed, embargo, binned)
+    sides = []
+    for lesson, evidence in zip(_lessons(ts, rows, settings), _evidence(ts, rows, settings), strict=True):
+        booster = _begin(lesson, evidence, settings, seed, binned)
+        for _ in range(rounds):
+            booster.update()
+        independent = lesson.weights * ts.uniqueness[rows].mean()
+        linear = fit_linear(ts.features[rows], lesson.label, independent, evidence, settings.linear_penalty)
+        sides.append(SideModel(booster=str(booster.model_to_string()), linear=linear))
+    return sides[0], sides[1]
 
 
 def balanced(weights: Floats, label: Floats, rate: float) -> Floats:
@@ -126,47 +157,55 @@ def balanced(weights: Floats, label: Floats, rate: float) -> Floats:
     return weights * np.where(label > 0.0, rate / won, (1.0 - rate) / (1.0 - won))
 
 
-def _fit(
-    ts: TrainingSet,
-    rows: NDArray[np.int64],
-    label: Floats,
-    pooled: float,
-    settings: LightGBMSettings,
-    seed: int,
-) -> SideModel:
-    features = ts.features[rows]
+@dataclass(frozen=True)
+class _Lesson:
+    """What one side's models are taught by some rows, or judged by."""
+
+    rows: Ints  # (m,)
+    label: Floats  # (m,)
+    weights: Floats  # (m,)
+
+
+def _lessons(ts: TrainingSet, rows: Ints, settings: LightGBMSettings) -> list[_Lesson]:
+    """Of long and short, from their common win rate."""
+    won = ts.won[rows].astype(np.float64)
+    weights = sample_weights(ts, rows, settings.recency_half_life_days)
+    pooled = float(np.average(won, axis=0, weights=weights).mean())
+    return [_Lesson(rows, won[:, side], balanced(weights, won[:, side], pooled)) for side in range(2)]
+
+
+def _evidence(ts: TrainingSet, rows: Ints, settings: LightGBMSettings) -> Floats:
+    """How much of each feature's gain counts, for long and short (2, f)."""
     _, day = np.unique((ts.as_of[rows] - np.timedelta64(1, "us")).astype("datetime64[D]"), return_inverse=True)
-    evidence = gain_multipliers(day_t_statistics(features, label, day), settings.evidence_prior)
-    weights = balanced(sample_weights(ts, rows, settings.recency_half_life_days), label, pooled)
-    booster = _boost(features, label, weights, evidence, ts.names, settings, seed)
-    independent = weights * ts.uniqueness[rows].mean()
-    linear = fit_linear(features, label, independent, evidence, settings.linear_penalty)
-    return SideModel(booster=booster, linear=linear)
+    t = day_t_statistics(ts.features[rows], ts.won[rows].astype(np.float64), day)
+    return gain_multipliers(t.T, settings.evidence_prior)
 
 
-def _boost(
-    features: NDArray[np.float32],
-    label: Floats,
-    weights: Floats,
-    evidence: Floats,
-    names: Sequence[str],
-    settings: LightGBMSettings,
-    seed: int,
-) -> str:
+def _chosen_rounds(
+    ts: TrainingSet, rows: Ints, settings: LightGBMSettings, seed: int, embargo: timedelta, binned: BinnedRows
+) -> int:
+    """How many rounds boosters of the earlier rows need to judge the newest ones best."""
+    earlier, newest = split_newest(ts, rows, settings.stopping_share, embargo)
+    boosters = []
+    for lesson, evidence, judges in zip(
+        _lessons(ts, earlier, settings), _evidence(ts, earlier, settings), _lessons(ts, newest, settings), strict=True
+    ):
+        boosters.append(_begin(lesson, evidence, settings, seed, binned))
+        boosters[-1].add_valid(binned.dataset(judges.rows, judges.label, judges.weights), "judges")
+    return best_round(boosters, settings.fewest_rounds, settings.rounds, settings.patience)
+
+
+def _begin(
+    lesson: _Lesson, evidence: Floats, settings: LightGBMSettings, seed: int, binned: BinnedRows
+) -> lightgbm.Booster:
+    """A booster before its first round."""
     import lightgbm
 
     parameters = lightgbm_parameters(settings, seed) | {"feature_contri": evidence.tolist()}
-    data = lightgbm.Dataset(features, label=label, weight=weights, feature_name=list(names), params=parameters)
-    return str(lightgbm.train(parameters, data, num_boost_round=settings.rounds).model_to_string())
+    return lightgbm.Booster(parameters, binned.dataset(lesson.rows, lesson.label, lesson.weights))
 
 
 def _importance(pair: SidePair) -> Floats:
     """The mean share of each feature: of the trees' gain, and of the variance of the line's score."""
-    from lightgbm import Booster
-
-    weights = []
-    for side in pair:
-        weights.append(np.asarray(Booster(model_str=side.booster).feature_importance("gain"), np.float64))
-        weights.append(np.asarray(side.linear.share))
-    total = sum((weight / weight.sum() for weight in weights if weight.sum() > 0), np.zeros(len(weights[0])))
-    return total / total.sum() if total.sum() > 0 else total
+    shares = [told for side in pair for told in (share(side.gain), np.asarray(side.linear.share))]
+    return share(np.sum(shares, axis=0))

@@ -32,7 +32,7 @@ class LinearModel(BaseModel):
 
     def predict(self, features: NDArray[np.float32]) -> Floats:
         """Probabilities (m,) for features (m, f) in the training set's column order."""
-        return np.asarray(1.0 / (1.0 + np.exp(-self.score(features))))
+        return probability(self.score(features))
 
     def score(self, features: NDArray[np.float32]) -> Floats:
         """z (m,), the log odds."""
@@ -46,6 +46,17 @@ class LinearModel(BaseModel):
     def part(self, column: int, values: NDArray[np.floating[Any]]) -> Floats:
         """What a column with these values (m,) adds to z."""
         return self.coefficient[column] * _standardised(values, self.centre[column], self.scale[column])
+
+
+def probability(score: Floats) -> Floats:
+    """Of log odds (m,)."""
+    return np.asarray(1.0 / (1.0 + np.exp(-score)))
+
+
+def share(weights: Floats) -> Floats:
+    """`weights` as shares of their sum; all 0 where that is 0."""
+    total = weights.sum()
+    return np.asarray(weights / total) if total > 0.0 else np.zeros_like(weights)
 
 
 def fit_linear(
@@ -77,10 +88,10 @@ def fit_linear(
     )
     ridge = LogisticRegression(C=1.0 / penalty, solver="newton-cholesky", tol=1e-8)
     ridge.fit(columns, label, sample_weight=weights)
-    coefficient, share = np.zeros((2, len(evidence)))
+    coefficient, brought = np.zeros((2, len(evidence)))
     coefficient[usable] = ridge.coef_[0] * evidence[usable]
-    share[usable] = _variance_share(columns, ridge.coef_[0])
-    return _model(centre, scale, coefficient, float(ridge.intercept_[0]), share)
+    brought[usable] = _variance_share(columns, ridge.coef_[0])
+    return _model(centre, scale, coefficient, float(ridge.intercept_[0]), brought)
 
 
 def centre_and_scale(features: NDArray[np.float32]) -> tuple[Floats, Floats]:
@@ -97,17 +108,16 @@ def _variance_share(columns: Floats, coefficient: Floats) -> Floats:
     """coefficient x cov(column, score) / var(score): what each column brings to the score, correlated ones together."""
     centred = columns - columns.mean(axis=0)
     score = centred @ coefficient
-    brought = np.maximum(coefficient * (centred.T @ score), 0.0)
-    return np.asarray(brought / brought.sum()) if brought.sum() > 0.0 else brought
+    return share(np.maximum(coefficient * (centred.T @ score), 0.0))
 
 
-def _model(centre: Floats, scale: Floats, coefficient: Floats, intercept: float, share: Floats) -> LinearModel:
+def _model(centre: Floats, scale: Floats, coefficient: Floats, intercept: float, brought: Floats) -> LinearModel:
     return LinearModel(
         centre=tuple(centre.tolist()),
         scale=tuple(scale.tolist()),
         coefficient=tuple(coefficient.tolist()),
         intercept=intercept,
-        share=tuple(share.tolist()),
+        share=tuple(brought.tolist()),
     )
 
 

@@ -1,27 +1,20 @@
 """A market to play against: the decision bars of a training segment, many environments at once.
 
-An action names the target position until the next decision bar: flat, long or short. In bps of notional
+An action names the target position until the next decision bar: flat, long or short; `ppo_reward` says what it
+brings. The market shows the same bars whatever is done, since an action moves no price: the rows of a rollout are
+drawn first (`MarketEnv.path`) and gathered in one go, and only the account is stepped. Position and bars held are one
+integer, the account's state, so that a step is a look-up in a table (`account_steps`), on whatever device.
 
-    gross = position * next_return
-    cost = cost_bps * |position - position before|
-    reward = (gross - cost_multiple * cost) / scale - risk_aversion / 2 * (gross / scale)^2
-
-so the terms are net P&L, turnover (costs charged `cost_multiple` times: an edge must clear them with room to
-spare, or noise that was fitted in training is traded) and a quadratic risk charge (mean-variance utility,
-Markowitz 1952). `scale` is one number for a whole training, the standard deviation of the first segment's
-returns, so that rewards are near one whatever the coin.
-
-The market shows the same bars whatever is done, since an action moves no price: the rows of a rollout are
-drawn first (`MarketEnv.path`) and gathered in one go, only the account (position, bars held) is stepped. An
-episode never terminates. It is truncated after `episode_bars`, before a gap and at the end of the segment;
-the value of the bar it was cut at is the learner's to bootstrap. The last bar of an unbroken run is only
-looked at, never acted on, so no return that reaches beyond the segment is ever paid out.
+An episode never terminates. It is truncated after `episode_bars`, before a gap and at the end of the segment; the
+value of the bar it was cut at is the learner's to bootstrap. The last bar of an unbroken run is only looked at, never
+acted on, so no return that reaches beyond the segment is ever paid out.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +50,7 @@ class Market:
     run_end: Ints
     starts: Ints
 
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the content, to tell whether a training is resumed on the market it began on."""
         digest = hashlib.sha256()
@@ -79,7 +73,8 @@ def make_market(
     finite.
 
     Raises:
-        ContractError: shapes differ, rows are not increasing, a cost is negative, or no bar can be played.
+        ContractError: shapes differ, rows are not increasing, a cost is negative, no bar can be played, or no
+            feature is ever defined.
     """
     n = len(features)
     if features.ndim != 2 or next_return_bps.shape != (n,) or cost_bps.shape != (n,):
@@ -94,49 +89,63 @@ def make_market(
     returns, costs = next_return_bps[chosen].astype(np.float64), cost_bps[chosen].astype(np.float64)
     if (costs < 0).any():
         raise ContractError("a cost of trading is negative: check the cost model of the decision bars")
-    playable = np.isfinite(returns) & np.isfinite(costs) & np.append(gaps == 1, False)
+    playable = np.isfinite(returns) & np.isfinite(costs) & np.append(gaps == 1, False)[: len(chosen)]
     starts = np.flatnonzero(playable)
     if not len(starts):
         raise ContractError(f"none of the {len(chosen)} bars of the segment has a known return: widen the window")
+    shown = np.ascontiguousarray(features[chosen], np.float32)
+    if not np.isfinite(shown).any():
+        raise ContractError(f"no feature of the {len(chosen)} bars of the segment is a number: check the features")
     ends = np.flatnonzero(~playable)
     run_end = ends[np.searchsorted(ends, np.arange(len(chosen)))]
-    return Market(np.ascontiguousarray(features[chosen], np.float32), returns, costs, run_end, starts)
+    return Market(shown, returns, costs, run_end, starts)
 
 
-def account_columns(action: Ints, held: Ints, episode_bars: int) -> Singles:
-    """What the observation says of the account, (n, ACCOUNT_COLUMNS) float32 within [0, 1].
+def account_state(action: Ints, held: Ints, episode_bars: int) -> Ints:
+    """The account as one integer: the position held, as an action, and the bars spent in it (0 when flat)."""
+    return action * (episode_bars + 1) + np.minimum(held, episode_bars)
 
-    Args:
-        action: (n,) the position held, as an action.
-        held: (n,) bars spent in it; 0 when flat, so that "flat" is one state.
-        episode_bars: the longest time that can be spent in it.
-    """
-    columns = np.zeros((len(action), ACCOUNT_COLUMNS), np.float32)
-    columns[np.arange(len(action)), action] = 1.0
-    columns[:, ACTIONS] = np.log1p(held) / np.log1p(episode_bars)
+
+def account_columns(episode_bars: int) -> Singles:
+    """What the observation says of each account state, (states, ACCOUNT_COLUMNS) within [0, 1]."""
+    states = np.arange(ACTIONS * (episode_bars + 1))
+    columns = np.zeros((len(states), ACCOUNT_COLUMNS), np.float32)
+    columns[states, states // (episode_bars + 1)] = 1.0
+    columns[:, ACTIONS] = np.log1p(states % (episode_bars + 1)) / np.log1p(episode_bars)
     return columns
 
 
-def bars_held(before: Ints, held: Ints, action: Ints) -> Ints:
-    """Bars spent in the position after `action`; the bar that enters is the first, flat counts none."""
-    return np.where(action == FLAT, 0, np.where(action == before, held + 1, 1))
+def account_steps(episode_bars: int) -> Ints:
+    """The account state after each action in each state, (states, ACTIONS).
+
+    The bar that enters a position is the first spent in it; flat counts none, so that "flat" is one state.
+    """
+    states = np.arange(ACTIONS * (episode_bars + 1))[:, None]
+    before, held = states // (episode_bars + 1), states % (episode_bars + 1)
+    action = np.arange(ACTIONS)[None, :]
+    after = np.where(action == FLAT, 0, np.where(action == before, held + 1, 1))
+    return account_state(np.broadcast_to(action, after.shape), after, episode_bars)
 
 
 @dataclass
 class EnvState:
-    """Where the environments stand; all (environments,) int64.
+    """Where the environments stand; all (environments,).
 
     Attributes:
         row: the bar that is shown.
         end: the bar at which the episode will be cut.
-        action: the position held, as an action.
-        held: bars spent in it.
+        account: the account's state.
+        equity: net P&L of the episode, in units of reward, float64.
+        peak: the highest equity of the episode.
+        worst: the deepest drawdown below the peak in the episode.
     """
 
     row: Ints
     end: Ints
-    action: Ints
-    held: Ints
+    account: Ints
+    equity: Floats
+    peak: Floats
+    worst: Floats
 
 
 @dataclass(frozen=True)
@@ -151,82 +160,44 @@ class Path:
     truncated: Bools
 
 
-@dataclass(frozen=True)
-class Settlement:
-    """Gross log-return and cost in bps, and the reward (module's formula), of one or many steps."""
-
-    gross_bps: Floats
-    cost_bps: Floats
-    reward: Floats
-
-
 class MarketEnv:
     """Environments side by side on one market; every draw comes from the generator passed in."""
 
-    def __init__(
-        self,
-        market: Market,
-        environments: int,
-        episode_bars: int,
-        scale_bps: float = 1.0,
-        cost_multiple: float = 1.0,
-        risk_aversion: float = 0.0,
-    ) -> None:
+    def __init__(self, market: Market, environments: int, episode_bars: int) -> None:
         self.market = market
         self.environments = environments
         self.episode_bars = episode_bars
-        self.scale_bps = scale_bps
-        self.cost_multiple = cost_multiple
-        self.risk_aversion = risk_aversion
-        zeros = np.zeros(environments, np.int64)
-        self.state = EnvState(zeros, zeros.copy(), zeros.copy(), zeros.copy())
+        zeros = np.zeros(environments)
+        whole = zeros.astype(np.int64)
+        self.state = EnvState(whole, whole, whole, zeros, zeros, zeros)
 
-    def reset(self, rng: np.random.Generator) -> None:
+    def reset(self, rng: np.random.Generator, starts: Ints) -> None:
         """New episodes everywhere, flat; their first lengths are drawn, lest all are cut at the same step."""
-        row = rng.choice(self.market.starts, self.environments)
+        row = starts[rng.integers(len(starts), size=self.environments)]
         length = rng.integers(1, self.episode_bars, self.environments, endpoint=True)
-        zeros = np.zeros(self.environments, np.int64)
-        self.state = EnvState(row, np.minimum(row + length, self.market.run_end[row]), zeros, zeros.copy())
+        zeros = np.zeros(self.environments)
+        end = np.minimum(row + length, self.market.run_end[row])
+        self.state = EnvState(row, end, zeros.astype(np.int64), zeros, zeros.copy(), zeros.copy())
 
-    def path(self, bars: int, rng: np.random.Generator) -> Path:
-        """The next `bars` bars of every environment; `row` and `end` of the state move to their end."""
+    def path(self, bars: int, rng: np.random.Generator, starts: Ints) -> Path:
+        """The next `bars` bars of every environment; `row` and `end` of the state move to their end.
+
+        Args:
+            bars: how many.
+            rng: of the draws.
+            starts: the rows at which new episodes may begin.
+        """
         rows = np.empty((bars + 1, self.environments), np.int64)
         truncated = np.empty((bars, self.environments), np.bool_)
-        row, end = self.state.row, self.state.end
+        row, end = self.state.row, self.state.end.copy()
         rows[0] = row
         for t in range(bars):
             row = row + 1
             cut = row == end
             if cut.any():
-                start = rng.choice(self.market.starts, int(cut.sum()))
+                start = starts[rng.integers(len(starts), size=int(cut.sum()))]
                 row[cut] = start
-                end = end.copy()
                 end[cut] = np.minimum(start + self.episode_bars, self.market.run_end[start])
             truncated[t], rows[t + 1] = cut, row
         self.state.row, self.state.end = row, end
         return Path(rows, truncated)
-
-    def account(self) -> Singles:
-        """`account_columns` of where the environments stand."""
-        return account_columns(self.state.action, self.state.held, self.episode_bars)
-
-    def step(self, truncated: Bools, action: Ints) -> tuple[Floats, Singles]:
-        """Take the positions `action` (environments,) for one bar.
-
-        Returns:
-            |change of position| (environments,); and the account as it arrives at the next bar, before those
-            that `truncated` marks begin again flat.
-        """
-        change = np.abs(TARGETS[action] - TARGETS[self.state.action])
-        held = bars_held(self.state.action, self.state.held, action)
-        arrival = account_columns(action, held, self.episode_bars)
-        self.state.action = np.where(truncated, FLAT, action)
-        self.state.held = np.where(truncated, 0, held)
-        return change, arrival
-
-    def settle(self, rows: Ints, action: Ints, change: Floats) -> Settlement:
-        """What steps at the bars `rows` brought; any shape."""
-        gross = TARGETS[action] * self.market.next_return_bps[rows]
-        cost = change * self.market.cost_bps[rows]
-        risk = self.risk_aversion / 2 * (gross / self.scale_bps) ** 2
-        return Settlement(gross, cost, (gross - self.cost_multiple * cost) / self.scale_bps - risk)

@@ -1,15 +1,18 @@
-"""A learner as bytes: safetensors, everything that training changes, equal learners to equal bytes.
+"""Learners as bytes: safetensors, everything that training changes, equal learners to equal bytes.
 
-Tensors: the weights (`actor.*`, `critic.*`), Adam's moments (`adam.exp_avg.*`, `adam.exp_avg_sq.*`,
-`adam.step`), the observation statistics (`observation.*`) and, while a stage is under way, where its
-environments stand (`env.*`). The header's metadata holds one JSON document: settings, seed, generator state,
-unit of reward, step and stage. It is one entry because safetensors writes several in no fixed order. Nothing
-is pickled.
+Tensors, each under `agent<k>.`: the weights (`actor.*`, `critic.*`), Adam's moments (`adam.exp_avg.*`,
+`adam.exp_avg_sq.*`, `adam.step`), the observation statistics (`observation.*`) and, while a stage is under way, where
+its environments stand (`env.*`). The header's metadata holds one JSON document: settings, and for each agent its
+seed, generator state, unit of reward, step and stage. It is one entry because safetensors writes several in no fixed
+order. The document names the SHA-256 of itself and of all tensors, so that one flipped bit is found. The device is no
+part of it: what was trained on one may be asked on another. Nothing is pickled.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,49 +21,68 @@ from pydantic import ValidationError
 
 from huracan_assets.errors import ContractError
 from huracan_assets.learning.market_env import EnvState
-from huracan_assets.learning.ppo import Learner, Stage, new_learner
+from huracan_assets.learning.ppo import Learner, Stage, blank_learner
 from huracan_assets.learning.ppo_observation import ObservationStatistics
 from huracan_assets.settings import PPOSettings
 
-FORMAT = "huracan-ppo-1"
+FORMAT = "huracan-ppo-2"
 ENTRY = "huracan"
 STATISTICS = ("mean", "m2", "count")
 MOMENTS = ("exp_avg", "exp_avg_sq")
 STAGE_PARTS = ("index", "updates", "done", "market")
-ENV_PARTS = ("row", "end", "action", "held")
+ENV_PARTS = ("row", "end", "account", "equity", "peak", "worst")
 
 Tensors = dict[str, npt.NDArray[Any]]
 
 
-def save(learner: Learner) -> bytes:
-    """The checkpoint; the same learner gives the same bytes."""
+def save(learners: Sequence[Learner]) -> bytes:
+    """The checkpoint; the same learners give the same bytes."""
     import safetensors.numpy
 
     tensors: Tensors = {}
-    for name, weight in learner.parameters():
-        tensors[name] = weight.detach().numpy()
-        state = learner.optimiser.state.get(weight)
-        if state:
-            tensors |= {f"adam.{moment}.{name}": state[moment].numpy() for moment in MOMENTS}
-            tensors["adam.step"] = state["step"].numpy().reshape(1)
-    statistics = learner.observation
-    tensors |= {f"observation.{part}": getattr(statistics, part) for part in STATISTICS}
-    stage: dict[str, Any] | None = None
-    if learner.stage is not None:
-        stage = {part: getattr(learner.stage, part) for part in STAGE_PARTS}
-        tensors |= {f"env.{part}": getattr(learner.stage.state, part) for part in ENV_PARTS}
-    document = {
+    for place, learner in enumerate(learners):
+        tensors |= {f"agent{place}.{name}": array for name, array in _arrays(learner).items()}
+    packed = {name: np.ascontiguousarray(array) for name, array in sorted(tensors.items())}
+    document: dict[str, Any] = {
         "format": FORMAT,
-        "settings": learner.settings.model_dump(mode="json"),
-        "features": learner.features,
+        "settings": learners[0].settings.model_dump(mode="json", exclude={"device"}),
+        "features": learners[0].features,
+        "agents": [_described(learner) for learner in learners],
+    }
+    document["sha256"] = _digest(document, packed)
+    return safetensors.numpy.save(packed, metadata={ENTRY: json.dumps(document, sort_keys=True)})
+
+
+def _arrays(learner: Learner) -> Tensors:
+    network, statistics = learner.network, learner.observation
+    arrays = {name: weight.cpu().numpy() for name, weight in network.named(network.weights).items()}
+    for moment in MOMENTS:
+        parts = network.named(getattr(learner.adam, moment))
+        arrays |= {f"adam.{moment}.{name}": part.cpu().numpy() for name, part in parts.items()}
+    arrays["adam.step"] = learner.adam.taken.cpu().numpy().reshape(1)
+    arrays |= {f"observation.{part}": getattr(statistics, part) for part in STATISTICS}
+    if learner.stage is not None:
+        arrays |= {f"env.{part}": getattr(learner.stage.state, part) for part in ENV_PARTS}
+    return arrays
+
+
+def _described(learner: Learner) -> dict[str, Any]:
+    stage = None if learner.stage is None else {part: getattr(learner.stage, part) for part in STAGE_PARTS}
+    return {
         "seed": learner.seed,
         "scale_bps": learner.scale_bps,
         "global_step": learner.global_step,
         "stage": stage,
         "rng": learner.rng.bit_generator.state,
     }
-    packed = {name: np.ascontiguousarray(array) for name, array in sorted(tensors.items())}
-    return safetensors.numpy.save(packed, metadata={ENTRY: json.dumps(document, sort_keys=True)})
+
+
+def _digest(document: dict[str, Any], tensors: Tensors) -> str:
+    digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode())
+    for name, array in sorted(tensors.items()):
+        digest.update(f"{name}{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def metadata(checkpoint: bytes) -> dict[str, Any]:
@@ -80,40 +102,55 @@ def metadata(checkpoint: bytes) -> dict[str, Any]:
     return dict(document)
 
 
-def load(checkpoint: bytes) -> Learner:
-    """The learner that `save` was given; its stage goes on when `train` gets the same market again.
+def load(checkpoint: bytes, device: str = "cpu") -> list[Learner]:
+    """The learners that `save` was given; their stages go on when `train` gets the same market again.
 
     Raises:
-        ContractError: the bytes are no whole checkpoint, or a number in it is not finite.
+        ContractError: the bytes are no whole checkpoint, were altered, or a number in it is not finite.
+        SettingsError: the device is not there.
     """
     document = metadata(checkpoint)
     tensors = _tensors(checkpoint)
+    named = document.pop("sha256", None)
+    if named != _digest(document, tensors):
+        raise ContractError("the PPO checkpoint is not what its SHA-256 names, it was altered: train it again")
     try:
-        learner = new_learner(document["features"], PPOSettings(**document["settings"]), document["seed"])
-        _fill_weights(learner, tensors)
-        learner.observation = ObservationStatistics(*(tensors[f"observation.{part}"] for part in STATISTICS))
-        learner.rng.bit_generator.state = document["rng"]
-        learner.scale_bps, learner.global_step = document["scale_bps"], document["global_step"]
-        if document["stage"] is not None:
-            state = EnvState(*(tensors[f"env.{part}"] for part in ENV_PARTS))
-            learner.stage = Stage(state=state, **{part: document["stage"][part] for part in STAGE_PARTS})
-    except (KeyError, ValidationError) as error:
+        settings = PPOSettings(**document["settings"] | {"device": device})
+        return [
+            _restored(settings, document["features"], described, f"agent{place}.", tensors)
+            for place, described in enumerate(document["agents"])
+        ]
+    except (KeyError, TypeError, ValidationError) as error:
         raise ContractError(f"the PPO checkpoint is incomplete ({error}): train it again") from error
+
+
+def _restored(
+    settings: PPOSettings, features: int, described: dict[str, Any], prefix: str, tensors: Tensors
+) -> Learner:
+    own = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
+    learner = blank_learner(features, settings, described["seed"])
+    _fill_weights(learner, own)
+    learner.observation = ObservationStatistics(*(own[f"observation.{part}"] for part in STATISTICS))
+    learner.rng.bit_generator.state = described["rng"]
+    learner.scale_bps, learner.global_step = described["scale_bps"], described["global_step"]
+    if described["stage"] is not None:
+        state = EnvState(*(own[f"env.{part}"].copy() for part in ENV_PARTS))
+        learner.stage = Stage(state=state, **{part: described["stage"][part] for part in STAGE_PARTS})
     return learner
 
 
 def _fill_weights(learner: Learner, tensors: Tensors) -> None:
     import torch
 
-    step = tensors.get("adam.step")
-    for name, weight in learner.parameters():
-        with torch.no_grad():
-            if weight.shape != tensors[name].shape:
-                raise ContractError(f"the PPO checkpoint's {name} has shape {tensors[name].shape}: train it again")
-            weight.copy_(torch.from_numpy(tensors[name].copy()))
-        if step is not None:
-            state = {moment: torch.from_numpy(tensors[f"adam.{moment}.{name}"].copy()) for moment in MOMENTS}
-            learner.optimiser.state[weight] = {"step": torch.tensor(float(step[0])), **state}
+    network, adam = learner.network, learner.adam
+    adam.taken.fill_(float(tensors["adam.step"][0]))
+    flats = {"": network.weights, **{f"adam.{moment}.": getattr(adam, moment) for moment in MOMENTS}}
+    for prefix, flat in flats.items():
+        for name, part in network.named(flat).items():
+            array = tensors[prefix + name]
+            if part.shape != array.shape:
+                raise ContractError(f"the PPO checkpoint's {prefix}{name} has shape {array.shape}: train it again")
+            part.copy_(torch.from_numpy(array.copy()))
 
 
 def _tensors(checkpoint: bytes) -> Tensors:
@@ -122,7 +159,7 @@ def _tensors(checkpoint: bytes) -> Tensors:
 
     try:
         tensors: Tensors = safetensors.numpy.load(checkpoint)
-    except safetensors.SafetensorError as error:
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
         raise ContractError(f"the PPO checkpoint cannot be read ({error}): train it again") from error
     for name, array in tensors.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():

@@ -1,4 +1,4 @@
-"""Running statistics of the observed features: learning while the agent trains, frozen when it is judged.
+"""Running statistics of the observed features: taken in when a stage begins, frozen while the agent is judged.
 
 Welford's algorithm in the pairwise form of Chan, Golub and LeVeque (1979), one count per feature since
 features are undefined on different bars. A feature that is not finite is left out of the statistics and

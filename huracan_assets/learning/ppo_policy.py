@@ -1,4 +1,4 @@
-"""What a trained agent says and does: its weights and its observation statistics stand still here.
+"""What trained agents say and do: their weights and their observation statistics stand still here.
 
 Observations pass through the network in blocks of one size, the last one padded: matrix kernels round
 differently for different heights, and the vote on a bar must have the same bits alone (live) as among
@@ -7,8 +7,9 @@ thousands (out of fold).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +24,10 @@ from huracan_assets.learning.market_env import (
     TARGETS,
     Market,
     account_columns,
+    account_state,
 )
 from huracan_assets.learning.ppo import Learner
-from huracan_assets.learning.ppo_network import action_log_probabilities, deterministic_torch
-
-if TYPE_CHECKING:
-    from torch.nn import Sequential
+from huracan_assets.learning.ppo_network import ActorCritic, deterministic_torch
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
@@ -37,19 +36,16 @@ Ints = npt.NDArray[np.int64]
 BLOCK = 64
 
 
-def _in_blocks(actor: Sequential, observations: Singles) -> Singles:
+def _in_blocks(network: ActorCritic, observations: Singles) -> Singles:
     """(n, 3) probabilities of flat, long, short; each row's bits depend on that row alone."""
     import torch
 
     n, width = observations.shape
     padded = np.zeros((-(-n // BLOCK) * BLOCK, width), np.float32)
     padded[:n] = observations
-    out = np.empty((len(padded), ACTIONS), np.float32)
-    with torch.no_grad():
-        for start in range(0, len(padded), BLOCK):
-            block = torch.from_numpy(padded[start : start + BLOCK])
-            out[start : start + BLOCK] = action_log_probabilities(actor, block).exp().numpy()
-    return out[:n]
+    shown = torch.from_numpy(padded).to(network.device)
+    blocks = [torch.softmax(network.logits(block), dim=-1) for block in torch.split(shown, BLOCK)]
+    return np.concatenate([block.cpu().numpy() for block in blocks] or [np.empty((0, ACTIONS), np.float32)])[:n]
 
 
 def action_probabilities(learner: Learner, features: Singles, action: Ints, held: Ints) -> Singles:
@@ -63,18 +59,50 @@ def action_probabilities(learner: Learner, features: Singles, action: Ints, held
             f"features of shape {features.shape} do not fit a PPO learner of {learner.features} features: "
             "use the feature recipe that the checkpoint was trained on"
         )
+    longest = learner.settings.episode_bars
     observations = np.empty((len(features), learner.features + ACCOUNT_COLUMNS), np.float32)
     observations[:, : learner.features] = learner.observation.standardise(features.astype(np.float32, copy=False))
-    observations[:, learner.features :] = account_columns(action, held, learner.settings.episode_bars)
-    with deterministic_torch():
-        return _in_blocks(learner.actor, observations)
+    observations[:, learner.features :] = _account_columns(longest)[account_state(action, held, longest)]
+    with deterministic_torch(learner.network.device):
+        return _in_blocks(learner.network, observations)
+
+
+_account_columns = cache(account_columns)
 
 
 def flat_votes(learner: Learner, features: Singles) -> Floats:
-    """(n,) pi(long) - pi(short) of an agent that stands flat, in [-1, 1]."""
+    """(n,) pi(long) - pi(short) of an agent that stands flat, in [-1, 1]; 0 on a bar without any defined feature."""
     flat = np.full(len(features), FLAT, np.int64)
     probabilities = action_probabilities(learner, features, flat, np.zeros_like(flat)).astype(np.float64)
-    return np.clip(probabilities[:, LONG] - probabilities[:, SHORT], -1.0, 1.0)
+    votes = np.clip(probabilities[:, LONG] - probabilities[:, SHORT], -1.0, 1.0)
+    return np.where(np.isfinite(features).any(axis=1), votes, 0.0)
+
+
+@dataclass(frozen=True)
+class JointVote:
+    """What agents of several seeds say together, (n,) each.
+
+    Attributes:
+        vote: the mean of their votes times their agreement, in [-1, 1].
+        agreement: |sum of votes| over the sum of their sizes, in [0, 1]: 1 where all pull one way.
+    """
+
+    vote: Floats
+    agreement: Floats
+
+
+def joint_vote(learners: Sequence[Learner], features: Singles) -> JointVote:
+    """What `learners` say of `features` (n, f) together; where they disagree luck speaks, and it counts less.
+
+    Raises:
+        ContractError: the width of `features` is not the learners'.
+    """
+    total, size = np.zeros((2, len(features)))
+    for learner in learners:  # one by one: a sum over an axis may round by the number of bars
+        votes = flat_votes(learner, features)
+        total, size = total + votes, size + np.abs(votes)
+    agreement = np.divide(np.abs(total), size, out=np.zeros_like(total), where=size > 0)
+    return JointVote(total / len(learners) * agreement, agreement)
 
 
 @dataclass(frozen=True)
@@ -95,15 +123,20 @@ class Performance:
     cost_bps: Floats
 
     def summary(self) -> dict[str, float]:
-        """Sums in bps, trades a bar, share of bars with a position, and costs over |gross|."""
+        """Sums and deepest drawdown in bps, trades a bar, share of bars in a position, costs over |gross|."""
         gross, cost = float(self.gross_bps.sum()), float(self.cost_bps.sum())
+        equity = np.concatenate([[0.0], np.cumsum(self.gross_bps - self.cost_bps)])
+        held = self.position != 0
+        entries = int((held & (self.change > 0)).sum())
         return {
             "bars": float(len(self.rows)),
             "gross_bps": gross,
             "cost_bps": cost,
             "net_bps": gross - cost,
+            "drawdown_bps": float((np.maximum.accumulate(equity) - equity).max()),
             "trade_rate": float((self.change > 0).mean()),
-            "exposure": float((self.position != 0).mean()),
+            "exposure": float(held.mean()),
+            "hold_bars": float(held.sum()) / entries if entries else 0.0,
             "fee_share": cost / abs(gross) if gross else 0.0,
         }
 
@@ -116,18 +149,21 @@ def play(learner: Learner, market: Market) -> Performance:
     `flat_votes`.
     """
     rows, f, longest = market.starts, learner.features, learner.settings.episode_bars
-    weights = [weight.detach().numpy().astype(np.float64) for weight in learner.actor.parameters()]
-    first, first_bias, second, second_bias, third, third_bias = weights
+    weights = {
+        name: part.double().cpu().numpy() for name, part in learner.network.named(learner.network.weights).items()
+    }
+    first, first_bias, second, second_bias, third, third_bias = (
+        weights[f"actor.{layer}.{part}"] for layer in (0, 2, 4) for part in ("weight", "bias")
+    )
     seen = learner.observation.standardise(market.features[rows]).astype(np.float64) @ first[:, :f].T + first_bias
-    by_action, by_held = np.ascontiguousarray(first[:, f : f + ACTIONS].T), first[:, -1]
-    scale = np.log1p(longest)
+    accounts = _account_columns(longest).astype(np.float64) @ first[:, f:].T
     actions = np.empty(len(rows), np.int64)
     changes = np.empty(len(rows))
     action, held, before = FLAT, 0, -2
     for i, row in enumerate(rows.tolist()):
         if row != before + 1:
             action, held = FLAT, 0
-        shown = np.tanh(seen[i] + by_action[action] + by_held * (np.log1p(min(held, longest)) / scale))
+        shown = np.tanh(seen[i] + accounts[action * (longest + 1) + min(held, longest)])
         chosen = int(np.argmax(third @ np.tanh(second @ shown + second_bias) + third_bias))
         actions[i], changes[i] = chosen, abs(TARGETS[chosen] - TARGETS[action])
         held = 0 if chosen == FLAT else held + 1 if chosen == action else 1

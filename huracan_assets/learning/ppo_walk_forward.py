@@ -1,14 +1,15 @@
-"""PPO through the walk-forward: one agent that keeps learning and votes before it has seen the answer.
+"""PPO through the walk-forward: agents of several seeds that keep learning and vote before they have seen the answer.
 
-Stage 0 trains `first_steps` on the first fold's training rows, stage k `fold_steps` more on fold k's, and a
-last stage on all that may teach makes the policy that is shipped. After stage k, with weights and observation
-statistics frozen, the agent votes on fold k's test rows. A vote on a bar depends on that bar's features and
-on rows before the fold alone.
+Stage 0 trains each for `first_steps` on the first fold's training rows, stage k for `fold_steps` more on fold k's, and
+a last stage on all that may teach makes the policy that is shipped. After stage k, with weights and observation
+statistics frozen, the agents vote on fold k's test rows, together. A vote on a bar depends on that bar's features and
+on rows before the fold alone. The seeds learn one after the other: as one batched model they would be 4 to 8 % faster
+in the matrix products, and not in the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,9 +18,11 @@ import numpy.typing as npt
 
 from huracan_assets.errors import ContractError
 from huracan_assets.learning.market_env import Market, make_market
-from huracan_assets.learning.ppo import Learner, Metrics, begin_stage, new_learner, train
+from huracan_assets.learning.ppo import Learner, begin_stage, new_learner, train
 from huracan_assets.learning.ppo_checkpoint import load, save
-from huracan_assets.learning.ppo_policy import flat_votes, play
+from huracan_assets.learning.ppo_policy import joint_vote, play
+from huracan_assets.learning.ppo_rollout import Metrics
+from huracan_assets.learning.ppo_seeds import SeedReport
 from huracan_assets.settings import PPOSettings
 
 Floats = npt.NDArray[np.float64]
@@ -48,11 +51,12 @@ class PPOWalkForward:
     """What the walk gives.
 
     Attributes:
-        votes: (n,) pi(long) - pi(short) at a flat position, in [-1, 1]; NaN on rows that no fold tests.
-        checkpoint: the shipped policy, trained on all rows, in safetensors.
-        last_fold: the agent that voted on the last fold, which it had not seen.
-        curve: one dict of metrics for each update, CleanRL's names and `stage`.
-        tests: for each fold the `Performance.summary` of its agent on its test rows, and `fold`.
+        votes: (n,) the agents' joint vote at a flat position, in [-1, 1]; NaN on rows that no fold tests.
+        checkpoint: the shipped agents, trained on all rows, in safetensors.
+        last_fold: the agents that voted on the last fold, which they had not seen.
+        curve: one dict of metrics for each update of each agent, CleanRL's names, `stage` and `seed`.
+        tests: for each fold and agent the `Performance.summary` on the fold's test rows, `fold` and `seed`.
+        seeds: the agents side by side.
     """
 
     votes: Floats
@@ -60,6 +64,7 @@ class PPOWalkForward:
     last_fold: bytes
     curve: list[Metrics]
     tests: list[Metrics]
+    seeds: SeedReport
 
 
 def train_walk_forward(
@@ -81,42 +86,48 @@ def train_walk_forward(
         folds: in order of time.
         teachable: (n,) rows that may teach; the last stage learns on all of them.
         settings: PPO's.
-        seed: of every draw.
+        seed: of the first agent; each further one has the next number.
         progress: called with each update's metrics.
 
     Raises:
-        ContractError: the arrays do not fit, or a fold trains on rows at or after the start of its test.
+        ContractError: the arrays do not fit, a fold trains on rows at or after the start of its test, or a segment
+            has no bar that can be played.
     """
-    learner = new_learner(features.shape[1], settings, seed)
-    votes = np.full(len(features), np.nan)
+    seeds = range(seed, seed + settings.seeds)
+    learners = [new_learner(features.shape[1], settings, number) for number in seeds]
+    votes, agreement = np.full((2, len(features)), np.nan)
     curve: list[Metrics] = []
     tests: list[Metrics] = []
 
-    def learn(rows: Ints, stage: int) -> Market:
+    def learn(rows: Ints, steps: int) -> None:
         market = make_market(features, next_return_bps, cost_bps, rows)
-        begin_stage(learner, market, settings.first_steps if stage == 0 else settings.fold_steps)
-        curve.extend(train(learner, market, progress=progress))
-        return market
+        for learner in learners:
+            begin_stage(learner, market, steps)
+            curve.extend(train(learner, market, progress=progress))
 
     for stage, fold in enumerate(folds):
         if len(fold.test) and len(fold.train) and fold.train[-1] >= fold.test[0]:
             raise ContractError(f"fold {fold.index} trains on row {fold.train[-1]}, its test starts at {fold.test[0]}")
-        learn(fold.train, stage)
-        votes[fold.test] = flat_votes(learner, features[fold.test])
-        tests.append({"fold": float(fold.index)} | _tested(learner, features, next_return_bps, cost_bps, fold.test))
-    last_fold = save(learner)
-    learn(np.flatnonzero(teachable), len(tests))
-    return PPOWalkForward(votes, save(learner), last_fold, curve, tests)
+        learn(fold.train, settings.first_steps if stage == 0 else settings.fold_steps)
+        said = joint_vote(learners, features[fold.test])
+        votes[fold.test], agreement[fold.test] = said.vote, said.agreement
+        tests += _tested(learners, fold.index, make_market(features, next_return_bps, cost_bps, fold.test))
+    last_fold = save(learners)
+    learn(np.flatnonzero(teachable), settings.fold_steps)
+    report = SeedReport.of(seeds, tests, float(np.nanmean(agreement)))
+    return PPOWalkForward(votes, save(learners), last_fold, curve, tests, report)
 
 
-def _tested(learner: Learner, features: Singles, next_return_bps: Floats, cost_bps: Floats, rows: Ints) -> Metrics:
-    return play(learner, make_market(features, next_return_bps, cost_bps, rows)).summary()
+def _tested(learners: Sequence[Learner], fold: int, market: Market) -> list[Metrics]:
+    return [
+        {"fold": float(fold), "seed": float(learner.seed)} | play(learner, market).summary() for learner in learners
+    ]
 
 
 def vote(checkpoint: bytes, features: Singles) -> Floats:
-    """(m,) votes in [-1, 1] of a checkpoint's policy, flat, on `features` (m, f).
+    """(m,) joint votes in [-1, 1] of a checkpoint's agents, flat, on `features` (m, f).
 
     Raises:
-        ContractError: the bytes are no checkpoint, or `features` has another width than it was trained on.
+        ContractError: the bytes are no whole checkpoint, or `features` has another width than it was trained on.
     """
-    return flat_votes(load(checkpoint), features)
+    return joint_vote(load(checkpoint), features).vote

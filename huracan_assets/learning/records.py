@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.features.feature_sets import BASELINE, FeatureSet
-from huracan_assets.learning.calibration import IsotonicMap, Pair
+from huracan_assets.learning.calibration import Pair
 from huracan_assets.learning.side_model import SidePair
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold
@@ -53,17 +53,22 @@ class LightGBMModel(BaseModel):
     out_of_fold_sha256: str
 
     @property
+    def rounds(self) -> tuple[int, ...]:
+        """How many rounds early stopping chose, fold by fold, and last for the final pair; both sides have the same."""
+        return tuple(long.rounds for long, _ in (*self.per_fold, self.final))
+
+    @property
     def feature_set(self) -> FeatureSet:
         """What it was trained on."""
         return FeatureSet(name=BASELINE, recipe_sha256=self.recipe_sha256, names=self.names)
 
 
 class Calibrator(BaseModel):
-    """Isotonic maps: fold k's from the folds before k, the final pair from all of them."""
+    """Both sides' calibrators: fold k's from the folds before k, the final pair from all of them."""
 
     model_config = ConfigDict(frozen=True)
-    per_fold: tuple[tuple[IsotonicMap, IsotonicMap] | None, ...]
-    final: tuple[IsotonicMap, IsotonicMap]
+    per_fold: tuple[Pair | None, ...]
+    final: Pair
     fitted_until: tuple[datetime | None, ...]
 
     def of_fold(self, index: int) -> Pair:

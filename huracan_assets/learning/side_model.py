@@ -10,6 +10,7 @@ from huracan_assets.learning.linear_model import LinearModel
 
 Floats = NDArray[np.float64]
 FEATURE_NAMES = "feature_names="  # of LightGBM's text
+TREE = "Tree="
 
 
 class SideModel(BaseModel):
@@ -25,12 +26,29 @@ class SideModel(BaseModel):
         (line,) = (line for line in self.booster.splitlines() if line.startswith(FEATURE_NAMES))
         return tuple(line.removeprefix(FEATURE_NAMES).split())
 
+    @property
+    def rounds(self) -> int:
+        """How many trees the booster has."""
+        return sum(line.startswith(TREE) for line in self.booster.splitlines())
+
+    @property
+    def gain(self) -> Floats:
+        """The split gain that each feature brought to the trees (f,)."""
+        from lightgbm import Booster
+
+        return np.asarray(Booster(model_str=self.booster).feature_importance("gain"), np.float64)
+
     def predict(self, features: NDArray[np.float32]) -> Floats:
         """Raw probabilities (m,) for features (m, f) in the training set's column order."""
         from lightgbm import Booster
 
         trees = np.asarray(Booster(model_str=self.booster).predict(features, num_threads=1), np.float64)
-        return (trees + self.linear.predict(features)) / 2.0
+        return together(trees, self.linear.predict(features))
+
+
+def together(trees: Floats, line: Floats) -> Floats:
+    """What the two say as one: the mean of their probabilities (m,)."""
+    return (trees + line) / 2.0
 
 
 SidePair = tuple[SideModel, SideModel]  # long, short

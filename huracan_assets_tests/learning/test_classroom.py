@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -17,6 +18,8 @@ from huracan_assets.features.feature_version import FeatureDay, FeatureVersion
 from huracan_assets.learning.classroom import Classroom, classroom, fill_returns
 from huracan_assets.market.grid import MinuteGrid
 from huracan_assets.settings import LearningSettings, read_settings
+from huracan_assets.simulation.costs import Costs
+from huracan_assets.simulation.trade_market import TradeMarket
 from huracan_assets.simulation.trade_outcomes import OUTCOME_SCHEMA
 from huracan_assets_tests.features.random_market import candles
 
@@ -58,10 +61,15 @@ def night(seed: int, days: int, missing: float = 0.1) -> tuple[pl.DataFrame, pl.
                     "entry_price": 1.0,
                     "exit_price": 1.0,
                     "exit_reason": "time",
+                    "filled_share": 1.0,
                     "gross_bps": net + 10,
+                    "fee_bps": 8.0,
+                    "half_spread_bps": 1.5,
+                    "impact_bps": 0.5,
                     "cost_bps": 10.0,
                     "funding_bps": 0.0,
                     "net_bps": net,
+                    "slippage_bps": 2.0,
                     "mfe_bps": 0.0,
                     "mae_bps": 0.0,
                     "uniqueness": 0.1,
@@ -121,6 +129,14 @@ def test_a_window_that_leaves_a_fold_without_rows_is_refused() -> None:
         classroom(version(9), bars, outcomes, learning())
 
 
+def market_of(grid: MinuteGrid, as_of: np.ndarray, latency: int) -> TradeMarket:
+    """The simulator at these decisions."""
+    changes = {"latency_minutes": latency, "participation_max": 0.1, "minimum_notional_usdt": 5.0}
+    simulation = read_settings("local").simulation.model_copy(update=changes)
+    bars = pl.Series("as_of", as_of).dt.replace_time_zone("UTC").to_frame()
+    return TradeMarket.of(grid, bars, None, Costs.of(simulation), simulation, 1000.0)
+
+
 @settings(max_examples=40)
 @given(
     seed=st.integers(0, 1000),
@@ -134,19 +150,31 @@ def test_fill_returns_are_those_of_a_loop(seed: int, missing: float, latency: in
     every = ORIGIN + QUARTER * np.arange(1, 97)
     kept = data.draw(st.lists(st.integers(0, 95), min_size=1, max_size=96, unique=True).map(sorted))
     as_of = every[kept]
-    opened = dict(zip(frame["ts"].dt.epoch("us").to_list(), frame["open"].to_list(), strict=True))
+    # A minute fills an order if a tenth of its volume is worth 5 USDT.
+    open_to = frame.filter(0.1 * pl.col("volume") * pl.col("open") >= 5.0)
+    opened = dict(zip(open_to["ts"].dt.epoch("us").to_list(), open_to["open"].to_list(), strict=True))
 
     def fill(decided: np.datetime64) -> float:
         return float(opened.get(int((decided + latency * MINUTE).astype(np.int64)), np.nan))
 
     expected = [np.log(fill(b) / fill(a)) * 1e4 if b - a == QUARTER else np.nan for a, b in itertools.pairwise(as_of)]
-    known = np.zeros(len(grid), np.bool_)
-    found = fill_returns(grid, known, as_of, latency, 15)
+    found = fill_returns(market_of(grid, as_of, latency), np.zeros(len(grid), np.bool_), 15)
     np.testing.assert_allclose(found, [*expected, np.nan], rtol=1e-9, atol=1e-9)
+
+
+def test_a_bar_whose_order_is_refused_is_a_gap() -> None:
+    grid = MinuteGrid.from_candles(candles(1, FIRST, 1, 0.0), FIRST, FIRST)
+    volume = grid.volume.copy()
+    volume[46] = 0.0
+    as_of = ORIGIN + QUARTER * np.arange(1, 6)
+    market = market_of(replace(grid, volume=volume), as_of, 1)
+    found = fill_returns(market, np.zeros(len(grid), np.bool_), 15)
+    assert np.isnan(found).tolist() == [False, True, True, False, True]
 
 
 def test_a_fill_after_the_grid_is_unknown() -> None:
     grid = MinuteGrid.from_candles(candles(1, FIRST, 1, 0.0), FIRST, FIRST)
     late = ORIGIN + MINUTES_PER_DAY * MINUTE
-    found = fill_returns(grid, np.zeros(len(grid), np.bool_), np.array([late - QUARTER, late]), 1, 15)
+    market = market_of(grid, np.array([late - QUARTER, late]), 1)
+    found = fill_returns(market, np.zeros(len(grid), np.bool_), 15)
     assert np.isnan(found).all()

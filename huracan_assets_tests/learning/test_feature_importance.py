@@ -25,7 +25,7 @@ from huracan_assets.learning.feature_importance import (
 from huracan_assets.learning.lightgbm_model import train_walk_forward
 from huracan_assets.learning.side_model import predict
 from huracan_assets.learning.training_set import TrainingSet
-from huracan_assets_tests.learning.test_lightgbm_model import SETTINGS, folds_of, planted
+from huracan_assets_tests.learning.test_lightgbm_model import EMBARGO, SETTINGS, folds_of, planted
 
 FAMILIES = ("edge", "noise", "noise", "other", "other", "other")
 KEY = "2026-01-01|BTC-USDT"
@@ -37,7 +37,7 @@ def measured(
     ts: TrainingSet, families: tuple[str, ...] = FAMILIES, shifts: int = 3, key: str = KEY, gullible: bool = False
 ) -> Importance:
     folds = folds_of(ts)
-    models = train_walk_forward(ts, folds, GULLIBLE if gullible else SETTINGS, seed=11).per_fold
+    models = train_walk_forward(ts, folds, GULLIBLE if gullible else SETTINGS, seed=11, embargo=EMBARGO).per_fold
     return measure_importance(ts, folds, models, members(families), shifts, 96, seed_of(key, 1))
 
 
@@ -64,7 +64,7 @@ def test_the_log_loss_is_that_of_the_models_own_answers(found: Importance) -> No
 
     ts = planted()
     folds = folds_of(ts)
-    models = train_walk_forward(ts, folds, SETTINGS, seed=11).per_fold
+    models = train_walk_forward(ts, folds, SETTINGS, seed=11, embargo=EMBARGO).per_fold
     for fold, pair, told in zip(folds, models, found.log_loss, strict=True):
         answers, weight = predict(pair, ts.features[fold.test]), ts.uniqueness[fold.test]
         expected = [
@@ -78,7 +78,7 @@ def test_the_rise_is_that_of_asking_the_models_about_shifted_features() -> None:
     """Against a plain loop that shifts the rows and asks the whole model."""
     ts = planted(n=900)
     folds = folds_of(ts)[:1]
-    models = train_walk_forward(ts, folds, GULLIBLE, seed=11).per_fold
+    models = train_walk_forward(ts, folds, GULLIBLE, seed=11, embargo=EMBARGO).per_fold
     told = measure_importance(ts, folds, models, members(FAMILIES), 2, 96, seed_of(KEY, 1))
     rows = folds[0].test
     shifts = seed_of(KEY, 1).integers(96, len(rows) - 96, size=2, endpoint=True)

@@ -23,8 +23,10 @@ from huracan_assets.settings import LightGBMSettings
 
 ORIGIN = np.datetime64("2025-01-01", "us")
 MINUTE = np.timedelta64(1, "m")
+EMBARGO = timedelta(minutes=120)
 SETTINGS = LightGBMSettings(
-    rounds=20, learning_rate=0.1, num_leaves=7, min_data_in_leaf=20, feature_fraction=0.7,
+    rounds=20, fewest_rounds=5, patience=8, stopping_share=0.2,
+    learning_rate=0.1, num_leaves=7, min_data_in_leaf=20, feature_fraction=0.7,
     bagging_fraction=0.8, lambda_l2=1.0, max_bin=63, recency_half_life_days=30,
     evidence_prior=200.0,
     linear_penalty=10.0,
@@ -54,23 +56,23 @@ def planted(n: int = 1600, features: int = 6, edge: float = 4.0, seed: int = 3) 
 
 def folds_of(ts: TrainingSet, count: int = 3) -> list[Fold]:
     start = ts.as_of[len(ts) // 3]
-    return walk_forward_folds(ts.as_of, ts.label_end, start, ts.as_of[-1], count, timedelta(minutes=120))
+    return walk_forward_folds(ts.as_of, ts.label_end, start, ts.as_of[-1], count, EMBARGO)
 
 
 @pytest.fixture(scope="module")
 def fitted() -> tuple[TrainingSet, list[Fold], WalkForwardModels]:
     ts = planted()
     folds = folds_of(ts)
-    return ts, folds, train_walk_forward(ts, folds, SETTINGS, seed=11)
+    return ts, folds, train_walk_forward(ts, folds, SETTINGS, seed=11, embargo=EMBARGO)
 
 
 def test_a_rerun_gives_the_same_bits(fitted: tuple[TrainingSet, list[Fold], WalkForwardModels]) -> None:
     ts, folds, models = fitted
-    again = train_walk_forward(ts, folds, SETTINGS, seed=11)
+    again = train_walk_forward(ts, folds, SETTINGS, seed=11, embargo=EMBARGO)
     assert again.per_fold == models.per_fold
     assert again.final == models.final
     np.testing.assert_array_equal(again.raw, models.raw)
-    other = train_walk_forward(ts, folds, SETTINGS, seed=12)
+    other = train_walk_forward(ts, folds, SETTINGS, seed=12, embargo=EMBARGO)
     assert other.final != models.final
 
 
@@ -107,7 +109,7 @@ def test_what_comes_after_a_fold_begins_leaves_its_models_untouched(
     features, net = ts.features.copy(), ts.net_bps.copy()
     features[future] = rng.normal(100, 50, features[future].shape)
     net[future] = -net[future]
-    changed = train_walk_forward(replace(ts, features=features, net_bps=net), folds, SETTINGS, seed=11)
+    changed = train_walk_forward(replace(ts, features=features, net_bps=net), folds, SETTINGS, seed=11, embargo=EMBARGO)
     assert changed.per_fold[:2] == models.per_fold[:2]
     assert changed.per_fold[2] != models.per_fold[2]
 
@@ -130,7 +132,7 @@ def test_without_an_edge_the_scores_rank_nothing() -> None:
 
     ts = planted(edge=0.0, seed=8)
     folds = folds_of(ts)
-    models = train_walk_forward(ts, folds, SETTINGS, seed=11)
+    models = train_walk_forward(ts, folds, SETTINGS, seed=11, embargo=EMBARGO)
     tested = np.concatenate([fold.test for fold in folds])
     for side in range(2):
         assert abs(roc_auc_score(ts.won[tested, side], models.raw[tested, side]) - 0.5) < 0.06
@@ -153,8 +155,9 @@ def test_progress_counts_every_fit() -> None:
     train_walk_forward(
         ts,
         folds,
-        SETTINGS.model_copy(update={"rounds": 2}),
+        SETTINGS.model_copy(update={"rounds": 2, "fewest_rounds": 1}),
         1,
+        EMBARGO,
         lambda done, total: seen.append((done, total)),
     )
     assert seen == [(2, 6), (4, 6), (6, 6)]
@@ -164,7 +167,38 @@ def test_an_infinite_feature_is_refused() -> None:
     ts = planted(600)
     ts.features[5, 2] = np.inf
     with pytest.raises(ContractError, match="infinite"):
-        train_walk_forward(ts, folds_of(ts), SETTINGS, seed=1)
+        train_walk_forward(ts, folds_of(ts), SETTINGS, seed=1, embargo=EMBARGO)
+
+
+def test_one_class_only_is_answered_with_its_rate() -> None:
+    """A side that never paid has nothing to rank: one score, near nothing, for every bar, and never a NaN."""
+    ts = planted(600)
+    net = ts.net_bps.copy()
+    net[:, 1] = -5.0
+    models = train_walk_forward(replace(ts, net_bps=net), folds_of(ts), SETTINGS, 1, EMBARGO)
+    tested = np.isfinite(models.raw[:, 0])
+    assert len(np.unique(models.raw[tested, 1])) == 1
+    assert 0.0 <= models.raw[tested, 1].max() < 0.01
+    assert np.isfinite(models.importance).all()
+
+
+def test_null_and_dead_columns_bring_nothing() -> None:
+    ts = planted(600)
+    features = ts.features.copy()
+    features[:, 3], features[:, 4] = np.nan, 7.0
+    models = train_walk_forward(replace(ts, features=features), folds_of(ts), SETTINGS, 1, EMBARGO)
+    assert models.importance[[3, 4]].tolist() == [0.0, 0.0]
+    tested = np.isfinite(models.raw[:, 0])
+    assert np.isfinite(models.raw[tested]).all()
+    assert len(np.unique(models.raw[tested, 0])) > 100
+
+
+def test_a_history_of_hours_is_too_short() -> None:
+    """The purge leaves no row to choose the rounds on, and the error says what to do."""
+    ts = planted(40)
+    folds = walk_forward_folds(ts.as_of, ts.label_end, ts.as_of[24], ts.as_of[-1], 2, EMBARGO)
+    with pytest.raises(ContractError, match="too short to learn from"):
+        train_walk_forward(ts, folds, SETTINGS, 1, timedelta(hours=2))
 
 
 def test_balancing_gives_both_sides_one_win_rate_and_keeps_the_weight() -> None:

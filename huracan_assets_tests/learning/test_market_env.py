@@ -1,4 +1,4 @@
-"""The market environment against a bar-by-bar account, and its episodes against their definition."""
+"""The market environment: its episodes against their definition, its account against one kept by hand."""
 
 from __future__ import annotations
 
@@ -6,37 +6,23 @@ import numpy as np
 import pytest
 
 from huracan_assets.errors import ContractError
-from huracan_assets.learning.market_env import FLAT, LONG, SHORT, TARGETS, Market, MarketEnv, make_market
+from huracan_assets.learning.market_env import (
+    FLAT,
+    LONG,
+    SHORT,
+    TARGETS,
+    Market,
+    MarketEnv,
+    account_columns,
+    account_state,
+    account_steps,
+    make_market,
+)
 
 
 def random_market(n: int, seed: int, rows: np.ndarray | None = None) -> Market:
     rng = np.random.default_rng(seed)
     return make_market(rng.normal(size=(n, 3)).astype(np.float32), rng.normal(0, 25, n), rng.uniform(1, 9, n), rows)
-
-
-def test_rewards_equal_an_account_kept_by_hand() -> None:
-    market, rng = random_market(80, 1), np.random.default_rng(2)
-    env = MarketEnv(market, 5, 9, scale_bps=20.0, cost_multiple=2.0, risk_aversion=0.3)
-    env.reset(rng)
-    first = env.state.row.copy()
-    path = env.path(40, rng)
-    assert (path.rows[0] == first).all()
-    actions = rng.integers(0, 3, (40, 5))
-    changes = np.empty((40, 5))
-    for t in range(40):
-        changes[t], _ = env.step(path.truncated[t], actions[t])
-    settled = env.settle(path.rows[:40], actions, changes)
-    for lane in range(5):
-        held = 0.0
-        for t in range(40):
-            row, wanted = path.rows[t, lane], {FLAT: 0.0, LONG: 1.0, SHORT: -1.0}[int(actions[t, lane])]
-            gross = wanted * market.next_return_bps[row]
-            cost = abs(wanted - held) * market.cost_bps[row]
-            reward = (gross - 2 * cost) / 20 - 0.15 * (gross / 20) ** 2
-            assert settled.gross_bps[t, lane] == pytest.approx(gross)
-            assert settled.cost_bps[t, lane] == pytest.approx(cost)
-            assert settled.reward[t, lane] == pytest.approx(reward)
-            held = 0.0 if path.truncated[t, lane] else wanted
 
 
 def test_episodes_are_cut_after_their_bars_before_gaps_and_at_the_end() -> None:
@@ -50,8 +36,8 @@ def test_episodes_are_cut_after_their_bars_before_gaps_and_at_the_end() -> None:
     assert set(np.flatnonzero(market.run_end == np.arange(len(rows)))) == closed
     assert set(market.starts) == set(range(len(rows))) - closed
     env = MarketEnv(market, 32, 16)
-    env.reset(rng)
-    path = env.path(300, rng)
+    env.reset(rng, market.starts)
+    path = env.path(300, rng, market.starts)
     age = np.zeros(32, np.int64)
     for t in range(300):
         arrived = path.rows[t] + 1
@@ -68,21 +54,30 @@ def test_episodes_are_cut_after_their_bars_before_gaps_and_at_the_end() -> None:
     assert path.truncated.any()
 
 
-def test_the_account_shows_position_and_bars_held_and_starts_again_flat() -> None:
-    market, rng = random_market(500, 4), np.random.default_rng(5)
-    env = MarketEnv(market, 3, 100)
-    env.reset(rng)
-    keep = np.zeros(3, np.bool_)
-    shown = env.account()
-    assert (shown == [1, 0, 0, 0]).all()
-    for bars in (1, 2, 3):
-        _, shown = env.step(keep, np.array([LONG, SHORT, FLAT]))
-        assert np.allclose(shown[:, 3], [np.log1p(bars) / np.log1p(100)] * 2 + [0])
-    assert (shown[:, :3] == np.eye(3)[[LONG, SHORT, FLAT]]).all()
-    change, shown = env.step(np.array([False, True, False]), np.array([SHORT, SHORT, LONG]))
-    assert change.tolist() == [2.0, 0.0, 1.0]
-    assert shown[1, SHORT] == 1 and env.account()[1].tolist() == [1, 0, 0, 0]
-    assert np.allclose(shown[[0, 2], 3], np.log1p(1) / np.log1p(100))
+def test_new_episodes_begin_only_where_they_may() -> None:
+    market, rng = random_market(300, 4), np.random.default_rng(5)
+    allowed = np.array([7, 90])
+    env = MarketEnv(market, 16, 10)
+    env.reset(rng, allowed)
+    assert set(env.state.row) <= set(allowed)
+    path = env.path(60, rng, allowed)
+    assert set(path.rows[1:][path.truncated]) == set(allowed)
+
+
+def test_the_account_shows_position_and_bars_held() -> None:
+    longest = 100
+    columns, steps = account_columns(longest), account_steps(longest)
+    rng = np.random.default_rng(6)
+    position, held, state = 0, 0, 0
+    for action in rng.choice([FLAT, LONG, LONG, LONG, SHORT], 400):
+        state = int(steps[state, action])
+        held = 0 if action == FLAT else held + 1 if action == position else 1
+        position = int(action)
+        assert state == account_state(np.array([position]), np.array([held]), longest)[0]
+        assert columns[state, :3].tolist() == np.eye(3)[position].tolist()
+        assert columns[state, 3] == pytest.approx(np.log1p(held) / np.log1p(longest))
+    # A position that is older than an episode can be looks as old as one.
+    assert steps[account_state(np.array([LONG]), np.array([longest]), longest)[0], LONG] == LONG * 101 + longest
 
 
 def test_the_last_row_of_a_segment_earns_nothing() -> None:
@@ -96,8 +91,9 @@ def test_the_path_depends_on_the_seed_alone() -> None:
     paths = []
     for seed in (1, 1, 2):
         env, rng = MarketEnv(market, 8, 20), np.random.default_rng(seed)
-        env.reset(rng)
-        paths.append(np.concatenate([env.path(10, rng).rows, env.path(10, rng).rows]))
+        env.reset(rng, market.starts)
+        both = [env.path(10, rng, market.starts).rows for _ in range(2)]
+        paths.append(np.concatenate(both))
     assert (paths[0] == paths[1]).all() and (paths[0] != paths[2]).any()
 
 
@@ -109,6 +105,11 @@ def test_markets_that_do_not_fit_are_refused() -> None:
         make_market(features, good, good, np.array([0, 2, 1]))
     with pytest.raises(ContractError, match="negative"):
         make_market(features, good, -good)
+    for nothing in (np.full(5, np.nan), np.full(5, np.inf)):
+        with pytest.raises(ContractError, match="known return"):
+            make_market(features, nothing, good)
     with pytest.raises(ContractError, match="known return"):
-        make_market(features, np.full(5, np.nan), good)
+        make_market(features, good, good, np.empty(0, np.int64))
+    with pytest.raises(ContractError, match="no feature"):
+        make_market(np.full((5, 2), np.nan, np.float32), good, good)
     assert TARGETS[[FLAT, LONG, SHORT]].tolist() == [0, 1, -1]

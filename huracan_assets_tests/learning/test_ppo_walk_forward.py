@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from huracan_assets.errors import ContractError
+from huracan_assets.learning.ppo_checkpoint import load
+from huracan_assets.learning.ppo_policy import flat_votes
 from huracan_assets.learning.ppo_walk_forward import PPOWalkForward, train_walk_forward, vote
-from huracan_assets_tests.learning.test_ppo import SMALL
+from huracan_assets_tests.learning.ppo_markets import SMALL
 
 N, F, EDGES = 480, 5, (160, 240, 320, 400)
 SETTINGS = SMALL.model_copy(update={"first_steps": 2048, "fold_steps": 1024})
@@ -48,9 +50,20 @@ def test_votes_stand_on_test_rows_only(clean: PPOWalkForward) -> None:
     assert clean.votes.shape == (N,)
     assert (np.flatnonzero(np.isfinite(clean.votes)) == tested).all()
     assert np.abs(clean.votes[tested]).max() <= 1
-    assert [row["fold"] for row in clean.tests] == [0, 1, 2, 3]
-    stages = [row["stage"] for row in clean.curve]
-    assert stages == [0] * 4 + [1] * 2 + [2] * 2 + [3] * 2 + [4] * 2
+    assert [(row["fold"], row["seed"]) for row in clean.tests] == [(k, s) for k in range(4) for s in (4, 5)]
+    stages = [(row["stage"], row["seed"]) for row in clean.curve]
+    assert stages == [(k, s) for k in range(5) for s in (4, 5) for _ in range(4 if k == 0 else 2)]
+    assert clean.seeds.seeds == (4, 5) and len(clean.seeds.segments) == 4
+
+
+def test_every_seed_is_in_the_checkpoint_and_has_its_say(clean: PPOWalkForward) -> None:
+    features, _, _ = data()
+    agents = load(clean.last_fold)
+    assert [agent.seed for agent in agents] == [4, 5]
+    said = np.array([flat_votes(agent, features[FOLDS[3].test]) for agent in agents])
+    assert (said[0] != said[1]).all()
+    agreement = np.abs(said.sum(axis=0)) / np.abs(said).sum(axis=0)
+    assert np.allclose(clean.votes[FOLDS[3].test], said.mean(axis=0) * agreement, atol=1e-12)
 
 
 @pytest.mark.parametrize("k", [0, 1, 3])
@@ -71,7 +84,7 @@ def test_the_same_seed_gives_the_same_walk(clean: PPOWalkForward) -> None:
     again = walk(*data())
     assert again.checkpoint == clean.checkpoint and again.curve == clean.curve and again.tests == clean.tests
     assert np.array_equal(again.votes, clean.votes, equal_nan=True)
-    assert walk(*data(), seed=5).checkpoint != clean.checkpoint
+    assert walk(*data(), seed=6).checkpoint != clean.checkpoint
 
 
 def test_a_shipped_policy_votes_from_its_bytes(clean: PPOWalkForward) -> None:

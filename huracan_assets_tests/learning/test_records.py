@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from huracan_assets.learning.calibration import IsotonicMap
 from huracan_assets.learning.linear_model import LinearModel
+from huracan_assets.learning.probability_maps import IsotonicMap
 from huracan_assets.learning.records import Calibrator, FoldRecord, LightGBMModel, out_of_fold_frame, utc
+from huracan_assets.learning.side_calibrator import SideCalibrator
 from huracan_assets.learning.side_model import SideModel
 from huracan_assets.resources.lake import canonical_json
 from huracan_assets_tests.learning.test_classroom import small
@@ -18,7 +19,9 @@ SIDE = SideModel(
     booster="tree\n",
     linear=LinearModel(centre=(0.1 + 0.2,), scale=(1.0,), coefficient=(1e-300,), intercept=-0.5, share=(1.0,)),
 )
-MAP = IsotonicMap((0.1, 1 / 3), (0.4, 0.7000000000000001))
+MAP = SideCalibrator(
+    whole=IsotonicMap(x=(0.1, 1 / 3), y=(0.4, 0.7000000000000001)), regimes={}, n_eff=0.1 + 0.2, trial=None
+)
 
 
 def test_an_instant_keeps_its_microseconds_and_is_utc() -> None:

@@ -5,7 +5,7 @@ From arbitrary gaps through the real code, candles to folds, against loops over 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -27,6 +27,7 @@ from huracan_assets.market.grid import MinuteGrid
 from huracan_assets.market.minute_status import OUTAGE, UNKNOWN, minute_mask, minute_status
 from huracan_assets.settings import read_settings
 from huracan_assets.simulation.costs import Costs
+from huracan_assets.simulation.trade_market import TradeMarket
 from huracan_assets.simulation.trade_outcomes import trade_outcomes
 from huracan_assets_tests.features.random_market import candles
 
@@ -174,17 +175,19 @@ def test_a_label_is_teachable_whether_or_not_a_barrier_was_touched_before_the_ga
 def test_the_agent_is_paid_over_no_unknown_minute_and_its_runs_break_there(night: Night, latency: int) -> None:
     as_of = night.bars["as_of"].to_numpy().astype("datetime64[us]")
     assume(len(as_of) > 1)
-    returns = fill_returns(night.grid, night.mask, as_of, latency, 15)
+    simulation = SIMULATION.model_copy(update={"latency_minutes": latency})
+    market = TradeMarket.of(night.grid, night.bars, None, Costs.of(simulation), simulation, 1000.0)
+    returns = fill_returns(market, night.mask, 15)
     decided = [night.minute(moment) for moment in as_of]
     for place in np.flatnonzero(np.isfinite(returns)):
         assert decided[place + 1] - decided[place] == 15
         assert night.unknown.isdisjoint(range(decided[place], decided[place + 1] + latency))
     try:
-        market = make_market(np.zeros((len(as_of), 1), np.float32), returns, np.ones(len(as_of)))
+        played = make_market(np.zeros((len(as_of), 1), np.float32), returns, np.ones(len(as_of)))
     except ContractError:  # nothing can be played
         assume(False)
-    for start in market.starts:
-        end = int(market.run_end[start])
+    for start in played.starts:
+        end = int(played.run_end[start])
         assert night.unknown.isdisjoint(range(decided[start], decided[end] + latency))
 
 
@@ -203,9 +206,9 @@ def test_what_may_not_teach_teaches_no_calibrator() -> None:
     raw = np.full((len(ts), 2), np.nan)
     for fold in folds:
         raw[fold.test] = rng.random((len(fold.test), 2))
-    won = ts.won.astype(np.float64)
-    other = np.where(ts.teachable[:, None], won, 1.0 - won)
-    fitted = [fit_calibrators(raw, y, folds, ts.uniqueness, ts.teachable) for y in (won, other)]
+    regime, learning = rng.choice(["RANGE", "TREND"], len(ts)), read_settings("local").learning
+    other = replace(ts, net_bps=np.where(ts.teachable[:, None], ts.net_bps, -ts.net_bps))
+    fitted = [fit_calibrators(of, raw, regime, folds, learning) for of in (ts, other)]
     assert fitted[0] == fitted[1]
-    everything = np.ones(len(ts), np.bool_)
-    assert fit_calibrators(raw, other, folds, ts.uniqueness, everything).final != fitted[0].final
+    everything = replace(other, teachable=np.ones(len(ts), np.bool_))
+    assert fit_calibrators(everything, raw, regime, folds, learning).final != fitted[0].final

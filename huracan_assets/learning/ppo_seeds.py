@@ -1,0 +1,76 @@
+"""How far the result of an agent is the luck of its seed: what each seed earned on rows that none had seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+TRIMMED = 0.25
+
+
+class Spread(BaseModel):
+    """Net bps of each seed, in order, their interquartile mean (Agarwal et al. 2021) and their range."""
+
+    model_config = ConfigDict(frozen=True)
+    net_bps: tuple[float, ...]
+    iqm_bps: float
+    low_bps: float
+    high_bps: float
+
+    @classmethod
+    def of(cls, net_bps: Sequence[float]) -> Spread:
+        """The spread of these figures."""
+        cut = int(TRIMMED * len(net_bps))
+        middle = sorted(net_bps)[cut : len(net_bps) - cut]
+        return cls(net_bps=tuple(net_bps), iqm_bps=float(np.mean(middle)), low_bps=min(net_bps), high_bps=max(net_bps))
+
+
+class SeedReport(BaseModel):
+    """The agents of a night side by side.
+
+    Attributes:
+        seeds: of the agents, in the order of the figures.
+        segments: what each earned in each test segment.
+        overall: what each earned in all of them.
+        same_side: share of the seeds on the majority's side of zero.
+        agreement: mean over the judged bars of |sum of votes| over the sum of their sizes; the vote is shrunk by it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    seeds: tuple[int, ...]
+    segments: tuple[Spread, ...]
+    overall: Spread
+    same_side: float
+    agreement: float
+
+    @classmethod
+    def of(cls, seeds: Sequence[int], tests: Sequence[Mapping[str, float]], agreement: float) -> SeedReport:
+        """From the summary of every agent in every segment (`fold`, `seed`, `net_bps`), in any order."""
+        earned = {(row["fold"], row["seed"]): row["net_bps"] for row in tests}
+        folds = sorted({fold for fold, _ in earned})
+        segments = tuple(Spread.of([earned[fold, float(seed)] for seed in seeds]) for fold in folds)
+        overall = Spread.of([sum(segment.net_bps[place] for segment in segments) for place in range(len(seeds))])
+        winners = sum(net > 0.0 for net in overall.net_bps)
+        return cls(
+            seeds=tuple(seeds),
+            segments=segments,
+            overall=overall,
+            same_side=max(winners, len(seeds) - winners) / len(seeds),
+            agreement=agreement,
+        )
+
+    def rows(self) -> list[dict[str, object]]:
+        """A line for each segment and one for all, as a table."""
+        named = [*((str(place), segment) for place, segment in enumerate(self.segments)), ("all", self.overall)]
+        return [
+            {
+                "segment": name,
+                "IQM, net bps": spread.iqm_bps,
+                "lowest": spread.low_bps,
+                "highest": spread.high_bps,
+                **{f"seed {seed}": net for seed, net in zip(self.seeds, spread.net_bps, strict=True)},
+            }
+            for name, spread in named
+        ]

@@ -1,0 +1,51 @@
+"""Epochs of minibatches on one rollout: forward, slopes, backward, clipping and Adam."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from huracan_assets.learning.ppo_adam import Adam
+from huracan_assets.learning.ppo_loss import PARTS, Minibatch, loss_slopes
+from huracan_assets.learning.ppo_network import ActorCritic
+from huracan_assets.learning.ppo_rollout import Rollout
+from huracan_assets.settings import PPOSettings
+
+Metrics = dict[str, float]
+NORM_EPSILON = 1e-6  # of clip_grad_norm_
+
+
+def update(
+    network: ActorCritic, adam: Adam, rollout: Rollout, settings: PPOSettings, rate: float, rng: np.random.Generator
+) -> Metrics:
+    """Epochs of minibatches at the learning rate `rate`.
+
+    Returns:
+        CleanRL's losses, of the last minibatch but for the mean clipfrac.
+    """
+    import torch
+
+    count = len(rollout.actions)
+    columns = torch.stack((rollout.log_probabilities, rollout.values, rollout.advantages, rollout.returns))
+    found = []
+    for _ in range(settings.epochs):
+        order = torch.from_numpy(rng.permutation(count)).to(network.device)
+        for index in torch.split(order, settings.minibatch):
+            rows = rollout.observations.index_select(0, index), rollout.actions.index_select(0, index)
+            batch = Minibatch(*rows, *columns.index_select(1, index).unbind())
+            slopes = loss_slopes(*network.forward(batch.observations), batch, settings)
+            network.backward(batch.observations, slopes.by_logits, slopes.by_values)
+            norm = torch.linalg.vector_norm(network.gradient)
+            network.gradient.mul_((settings.max_grad_norm / norm.add_(NORM_EPSILON)).clamp_(max=1.0))
+            adam.step(network.weights, network.gradient, rate)
+            found.append(slopes.parts)
+    last = {f"losses/{name}": value for name, value in zip(PARTS, found[-1].tolist(), strict=True)}
+    clipfrac = float(torch.stack(found)[:, PARTS.index("clipfrac")].mean())
+    return last | {"losses/clipfrac": clipfrac, "losses/explained_variance": _explained(rollout)}
+
+
+def _explained(rollout: Rollout) -> float:
+    """Share of the returns' variance that the critic had foreseen."""
+    returns = rollout.returns.double()
+    spread = float(returns.var(correction=0))
+    residual = float((returns - rollout.values.double()).var(correction=0))
+    return 1 - residual / spread if spread > 0 else 0.0

@@ -1,0 +1,38 @@
+"""The spread over seeds: interquartile mean, range, and how many are on one side."""
+
+from __future__ import annotations
+
+import pytest
+
+from huracan_assets.learning.ppo_seeds import SeedReport, Spread
+
+
+def test_the_interquartile_mean_leaves_the_extremes_out() -> None:
+    spread = Spread.of([100.0, -900.0, 3.0, 4.0, 5.0])
+    assert (spread.iqm_bps, spread.low_bps, spread.high_bps) == (4.0, -900.0, 100.0)
+    assert spread.net_bps == (100.0, -900.0, 3.0, 4.0, 5.0)
+    assert Spread.of([2.0]).iqm_bps == 2.0
+    assert Spread.of([1.0, 2.0, 6.0]).iqm_bps == 3.0
+
+
+def summaries(net: dict[int, list[float]]) -> list[dict[str, float]]:
+    return [
+        {"fold": float(fold), "seed": float(seed), "net_bps": earned}
+        for seed, figures in net.items()
+        for fold, earned in enumerate(figures)
+    ]
+
+
+def test_segments_and_seeds_are_put_where_they_belong() -> None:
+    report = SeedReport.of([8, 9, 10], summaries({9: [1.0, -4.0], 8: [2.0, 3.0], 10: [0.0, 5.0]})[::-1], 0.75)
+    assert [segment.net_bps for segment in report.segments] == [(2.0, 1.0, 0.0), (3.0, -4.0, 5.0)]
+    assert report.overall.net_bps == (5.0, -3.0, 5.0)
+    assert report.same_side == pytest.approx(2 / 3) and report.agreement == 0.75
+    lines = report.rows()
+    assert [line["segment"] for line in lines] == ["0", "1", "all"]
+    assert lines[1]["seed 9"] == -4.0 and lines[2]["highest"] == 5.0
+
+
+def test_an_agent_that_never_trades_has_not_won() -> None:
+    assert SeedReport.of([1, 2], summaries({1: [0.0], 2: [-1.0]}), 0.0).same_side == 1.0
+    assert SeedReport.of([1, 2], summaries({1: [0.0], 2: [1.0]}), 0.0).same_side == 0.5
