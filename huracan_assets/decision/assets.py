@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.decision.brain import evidence_of
-from huracan_assets.decision.policy import DecisionPolicy, Evidence, fit_policy
+from huracan_assets.decision.policy import DecisionPolicy, Evidence, PastBars, fit_policy
 from huracan_assets.features.feature_version import FeatureVersion
 from huracan_assets.learning.assets import out_of_fold
 from huracan_assets.learning.classroom import Classroom, classroom
@@ -62,20 +62,22 @@ def decision_policy(
         context, feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
     )
 
-    def teach(rows: np.ndarray[tuple[int], np.dtype[np.int64]], index: int | None) -> DecisionPolicy:
-        maps = calibrator.final if index is None else calibrator.of_fold(index)
-        ts = room_.ts
-        return fit_policy(
-            evidence.raw[rows], ts.net_bps[rows], evidence.votes[rows], ts.uniqueness[rows], maps, settings().decision
-        )
+    ts, known = room_.ts, {fold.index: room_.known_before(fold) for fold in room_.traded}
 
-    known = {fold.index: room_.known_before(fold) for fold in room_.traded}
+    limits = settings().decision
+    per_fold: list[DecisionPolicy | None] = [None]
+    for index, rows in known.items():
+        past = PastBars.of(evidence, ts, rows)
+        per_fold.append(fit_policy(past, calibrator.of_fold(index), limits, before=per_fold[-1]))
     policies = Policies(
-        per_fold=(None, *(teach(rows, index) for index, rows in known.items())),
-        fitted_until=(None, *(utc(room_.ts.label_end[rows].max()) for rows in known.values())),
-        final=teach(room_.record(), None),
+        per_fold=tuple(per_fold),
+        fitted_until=(None, *(utc(ts.label_end[rows].max()) for rows in known.values())),
+        final=fit_policy(PastBars.of(evidence, ts, room_.record()), calibrator.final, limits, before=per_fold[-1]),
     )
-    weights = [{"source": source, "weight": weight} for source, weight in policies.final.weights.items()]
+    weights = [
+        {"source": source, "weight": one.weight, "accuracy": one.accuracy, "votes": one.votes}
+        for source, one in policies.final.ensemble.sources.items()
+    ]
     lines = [
         {"side": side, "mean net bps": line.intercept, "bps per point of probability": line.slope / 100.0}
         for side, line in zip(("long", "short"), policies.final.expected, strict=True)

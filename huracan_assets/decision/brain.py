@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
-import orjson
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
 
 from huracan_assets.decision.ensemble import SOURCES
 from huracan_assets.decision.policy import DecisionPolicy, Evidence, decide
@@ -19,12 +20,13 @@ from huracan_assets.features.feature_sets import BASELINE, FeatureSet
 from huracan_assets.learning.linear_model import LinearModel
 from huracan_assets.learning.ppo_walk_forward import vote
 from huracan_assets.learning.side_model import SideModel, SidePair, predict
-from huracan_assets.memory.similarity import similarity_vote
+from huracan_assets.memory.similarity import best_case_net_bps, similarity_vote
 from huracan_assets.regimes.vote import regime_vote
 from huracan_assets.resources.lake import canonical_json
 from huracan_assets.simulation.conditions import TradeConditions
 
 Floats = NDArray[np.float64]
+Document = TypeVar("Document", bound=BaseModel)
 
 BRAIN_FILES = (
     "policy.json",
@@ -34,6 +36,17 @@ BRAIN_FILES = (
     "linear.json",
     "ppo.safetensors",
 )
+
+
+class _Features(BaseModel):
+    feature_set: str = "none"
+    names: tuple[str, ...]
+    recipe_sha256: str
+
+
+class _Lines(BaseModel):
+    long: LinearModel
+    short: LinearModel
 
 
 @dataclass(frozen=True)
@@ -76,25 +89,24 @@ class Brain:
             made: the features that it will be asked about.
 
         Raises:
-            ContractError: a file is missing, or the files do not belong together.
+            ContractError: a file is missing or unreadable, or the files do not belong together.
             FeatureSetMismatch: it was trained on another set than `made`.
         """
         absent = [name for name in BRAIN_FILES if name not in files]
         if absent:
             raise ContractError(f"a Brain needs {', '.join(absent)}: register or hand it over again")
-        features, linear = orjson.loads(files["features.json"]), orjson.loads(files["linear.json"])
-        long, short = (
-            SideModel(booster=files[f"lightgbm_{side}.txt"].decode(), linear=LinearModel.model_validate(linear[side]))
-            for side in ("long", "short")
-        )
+        features, lines = _read(_Features, "features.json", files), _read(_Lines, "linear.json", files)
         brain = cls(
-            policy=DecisionPolicy.model_validate_json(files["policy.json"]),
-            models=(long, short),
+            policy=_read(DecisionPolicy, "policy.json", files),
+            models=(
+                SideModel(booster=files["lightgbm_long.txt"].decode(), linear=lines.long),
+                SideModel(booster=files["lightgbm_short.txt"].decode(), linear=lines.short),
+            ),
             agent=files["ppo.safetensors"],
-            names=tuple(features["names"]),
-            recipe_sha256=features["recipe_sha256"],
+            names=features.names,
+            recipe_sha256=features.recipe_sha256,
         )
-        brain.refuse_mixed_files(features.get("feature_set", "none"))
+        brain.refuse_mixed_files(features.feature_set)
         brain.feature_set.refuse_unless(made, "the Brain")
         return brain
 
@@ -140,6 +152,18 @@ class Brain:
         return decide(self.policy, evidence)
 
 
+def _read(model: type[Document], name: str, files: Mapping[str, bytes]) -> Document:
+    try:
+        return model.model_validate_json(files[name])
+    except ValidationError as error:
+        first, faults = error.errors(include_url=False, include_input=False)[0], error.error_count()
+        where = ".".join(map(str, first["loc"])) or "as a whole"
+        raise ContractError(
+            f"{name} of the Brain cannot be read, {faults} faults, the first {where}: {first['msg']}. "
+            "Register or hand it over again"
+        ) from error
+
+
 def feature_matrix(bars: pl.DataFrame, names: tuple[str, ...]) -> NDArray[np.float32]:
     """(n, f) float32 with NaN for null, columns in the order of `names`."""
     absent = [name for name in names if name not in bars.columns]
@@ -174,7 +198,7 @@ def evidence_of(
     votes[:, SOURCES.index("alpha_engines")] = consensus(signals)["vote"].to_numpy()
     if recalled is not None:
         votes[:, SOURCES.index("historical_similarity")] = similarity_vote(recalled)
-        similar = recalled.select("long_mean_net_bps", "short_mean_net_bps").to_numpy()
+        similar = best_case_net_bps(recalled)
     return Evidence(
         as_of=bars["as_of"].to_numpy(),
         raw=raw,

@@ -59,7 +59,7 @@ def _agreement(candidate: Candidate, limits: DecisionSettings) -> NDArray[np.boo
 
 
 def _patterns(candidate: Candidate, limits: DecisionSettings) -> NDArray[np.bool_]:
-    return np.isnan(candidate.similar_net_bps) | (candidate.similar_net_bps > -candidate.cost_bps)
+    return np.isnan(candidate.similar_net_bps) | (candidate.similar_net_bps > 0.0)
 
 
 GATES = {
@@ -80,11 +80,15 @@ REASONS = {
     "volatility": "realised daily volatility is above decision.max_daily_volatility, or unknown",
     "panic": "the regime is PANIC",
     "agreement": "the sources agree less than decision.min_agreement",
-    "patterns": "similar trades of this side lost more than their cost",
+    "patterns": "similar trades of this side lost by more than chance",
     "cool_down": "a trade lost less than decision.cool_down_minutes ago",
     "exposure": "a trade is open",
     "daily_loss": "the day has lost decision.max_daily_loss_bps",
     "drawdown": "the drawdown has reached decision.max_drawdown_bps: trading has stopped for good",
+    "outage": "the venue was silent for as long as the trade would have lasted",
+    "missed": "the order was missed, as simulation.fill_probability foresees",
+    "no_volume": "the minute of the order had no volume",
+    "below_minimum": "what the minute's volume could fill was below simulation.minimum_notional_usdt",
 }
 
 

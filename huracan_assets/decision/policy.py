@@ -11,11 +11,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from huracan_assets.decision.ensemble import SOURCES, learn_weights, tally
+from huracan_assets.decision.ensemble import SOURCES, EnsembleState, tally
 from huracan_assets.decision.intelligence_gates import Candidate, first_refusal
-from huracan_assets.learning.calibration import IsotonicMap
+from huracan_assets.errors import ContractError
+from huracan_assets.learning.calibration import Pair, apply_pair
+from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.settings import DecisionSettings
 
 Floats = NDArray[np.float64]
@@ -26,7 +28,7 @@ MINUTES_PER_DAY = 1440
 class Line(BaseModel):
     """Expected net bps of a trade as a line of its raw out-of-fold probability, with the line's standard error."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, extra="forbid")
     centre: float
     intercept: float
     slope: float
@@ -64,12 +66,12 @@ class Line(BaseModel):
 class DecisionPolicy(BaseModel):
     """Everything that a decision needs beside the models' raw answers. Index 0 is long, 1 is short."""
 
-    model_config = ConfigDict(frozen=True)
-    weights: dict[str, float]
-    calibrators: tuple[IsotonicMap, IsotonicMap]
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, extra="forbid")
+    ensemble: EnsembleState
+    calibrators: Pair
     expected: tuple[Line, Line]
     lean_centre: float
-    lean_scale: float
+    lean_scale: float = Field(gt=0)
     limits: DecisionSettings
 
     def pattern_recognition(self, raw: Floats) -> Floats:
@@ -77,36 +79,69 @@ class DecisionPolicy(BaseModel):
         return np.tanh((raw[:, LONG] - raw[:, SHORT] - self.lean_centre) / self.lean_scale)
 
 
+@dataclass(frozen=True)
+class PastBars:
+    """The out-of-fold record of `n` bars whose outcome is known."""
+
+    raw: Floats  # (n, 2), probabilities of the models
+    net_bps: Floats  # (n, 2), outcomes of both sides
+    votes: Floats  # (n, 5), the column of `pattern_recognition` ignored: it follows from `raw`
+    uniqueness: Floats  # (n,)
+    known_at: NDArray[np.datetime64]  # (n,), when the later side's outcome was known
+
+    @classmethod
+    def of(cls, evidence: Evidence, ts: TrainingSet, rows: NDArray[np.int64]) -> PastBars:
+        """What was said at some rows of a training set, and what came of it."""
+        return cls(evidence.raw[rows], ts.net_bps[rows], evidence.votes[rows], ts.uniqueness[rows], ts.label_end[rows])
+
+    def at(self, rows: NDArray[np.bool_]) -> PastBars:
+        """The same record of some of the bars."""
+        return PastBars(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
+
+    def refuse_unknown(self) -> None:
+        """Refuse a record that would make a policy of no numbers.
+
+        Raises:
+            ContractError: there is no bar, or one of the numbers is not finite.
+        """
+        if len(self.raw) == 0:
+            raise ContractError("no bar has an outcome that may teach a policy: widen the window or heal its days")
+        for what in ("raw", "net_bps", "uniqueness"):
+            if not np.isfinite(getattr(self, what)).all():
+                raise ContractError(f"a policy cannot learn from {what} that is not finite: train and label again")
+
+
 def fit_policy(
-    raw: Floats,
-    net_bps: Floats,
-    other_votes: Floats,
-    uniqueness: Floats,
-    calibrators: tuple[IsotonicMap, IsotonicMap],
-    limits: DecisionSettings,
+    past: PastBars, calibrators: Pair, limits: DecisionSettings, before: DecisionPolicy | None = None
 ) -> DecisionPolicy:
-    """The policy that the out-of-fold record of `n` past bars teaches.
+    """The policy that the past teaches.
 
     Args:
-        raw: (n, 2) out-of-fold probabilities of LightGBM.
-        net_bps: (n, 2) outcomes of both sides.
-        other_votes: (n, 5) votes, the column of `pattern_recognition` ignored: it follows from `raw`.
-        uniqueness: (n,).
+        past: everything known by now.
         calibrators: fitted on the same bars.
+        before: the policy of the segment before. Its ensemble goes on with what has become known since, each vote as
+            that policy cast it; where None, the ensemble begins with the whole past.
+
+    Raises:
+        ContractError: there is no bar, or one of the numbers is not finite.
     """
-    lean = raw[:, LONG] - raw[:, SHORT]
+    past.refuse_unknown()
+    lean = past.raw[:, LONG] - past.raw[:, SHORT]
     scale = float(lean.std())
-    expected = tuple(Line.fit(raw[:, side], net_bps[:, side], uniqueness) for side in (LONG, SHORT))
-    blank = DecisionPolicy(
-        weights=dict.fromkeys(SOURCES, 1.0),
+    long, short = (Line.fit(past.raw[:, side], past.net_bps[:, side], past.uniqueness) for side in (LONG, SHORT))
+    policy = DecisionPolicy(
+        ensemble=EnsembleState(),
         calibrators=calibrators,
-        expected=(expected[LONG], expected[SHORT]),
+        expected=(long, short),
         lean_centre=float(lean.mean()),
         lean_scale=scale if scale > 0.0 else 1.0,
         limits=limits,
     )
-    votes = all_votes(blank, raw, other_votes)
-    return blank.model_copy(update={"weights": learn_weights(votes, net_bps, uniqueness)})
+    voter = policy if before is None else before
+    new = past.at(voter.ensemble.unseen(past.known_at))
+    votes = all_votes(voter, new.raw, new.votes)
+    state = voter.ensemble.updated(votes, new.net_bps, new.uniqueness, new.known_at, limits.source_half_life_days)
+    return policy.model_copy(update={"ensemble": state})
 
 
 def all_votes(policy: DecisionPolicy, raw: Floats, other_votes: Floats) -> Floats:
@@ -128,7 +163,7 @@ class Evidence:
     minute_volatility: Floats  # (n,), standard deviation of one-minute log returns
     regime: NDArray[np.str_]
     engine: NDArray[np.str_]
-    similar_net_bps: Floats  # (n, 2), NaN where nothing similar is remembered
+    similar_net_bps: Floats  # (n, 2), the most that similar trades allow; NaN where too few are remembered
 
     def at(self, rows: NDArray[np.int64]) -> Evidence:
         """The same evidence at some of the bars."""
@@ -143,10 +178,10 @@ def decide(policy: DecisionPolicy, evidence: Evidence) -> pl.DataFrame:
         the five votes. What depends on earlier trades (exposure, cool-down, loss limits) is the ledger's to refuse.
     """
     votes = all_votes(policy, evidence.raw, evidence.votes)
-    ballot = tally(votes, policy.weights)
+    ballot = tally(votes, policy.ensemble.weights)
     column = np.where(ballot.side < 0, SHORT, LONG)
     rows = np.arange(len(column))
-    calibrated = np.column_stack([policy.calibrators[side](evidence.raw[:, side]) for side in (LONG, SHORT)])
+    calibrated = apply_pair(policy.calibrators, evidence.raw, evidence.regime)
     expected = np.column_stack([policy.expected[side](evidence.raw[:, side]) for side in (LONG, SHORT)])
     error = np.column_stack([policy.expected[side].error(evidence.raw[:, side]) for side in (LONG, SHORT)])
     candidate = Candidate(

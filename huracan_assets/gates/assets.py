@@ -6,11 +6,13 @@ import polars as pl
 from huracan_assets.gates.live import live_evidence
 from huracan_assets.gates.seven_gates import Evidence, critical_drift, critical_features, judge
 from huracan_assets.gates.verdict import GateVerdict
+from huracan_assets.learning.ppo_seeds import SeedReport
 from huracan_assets.learning.records import LightGBMModel
 from huracan_assets.observability.plots import gate_margins
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.partitions import symbol_day
 from huracan_assets.resources.io_manager import artifact
+from huracan_assets.resources.lake import Lake
 from huracan_assets.resources.materialize import checked_document, room
 from huracan_assets.settings import settings
 from huracan_assets.shadow.forward import ForwardLedger
@@ -38,6 +40,7 @@ def gate_verdict(
     findings = leakage_report.report.findings
     evidence = Evidence(
         walk_forward=walk_forward_report,
+        seeds=SeedReport.model_validate(Lake.open().read_document("ppo_checkpoint", symbol, day)),
         permutation=permutation_report,
         stress=stress_report,
         leakage_findings=tuple(finding.sentence for found in findings.values() for finding in found),

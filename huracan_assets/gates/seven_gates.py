@@ -10,6 +10,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.gates.verdict import GATES, Direction, GateVerdict, Line
+from huracan_assets.learning.ppo_seeds import SeedReport
 from huracan_assets.settings import GateSettings
 from huracan_assets.validation.permutation_report import PermutationReport
 from huracan_assets.validation.stress_report import StressReport, unknown_first
@@ -47,6 +48,7 @@ class Evidence(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     walk_forward: WalkForwardReport
+    seeds: SeedReport
     permutation: PermutationReport
     stress: StressReport
     leakage_findings: tuple[str, ...]
@@ -118,7 +120,8 @@ def _line(
 
 
 def _performance(evidence: Evidence, bounds: GateSettings) -> list[Line]:
-    report, permutation = evidence.walk_forward, evidence.permutation
+    report, permutation, seeds = evidence.walk_forward, evidence.permutation, evidence.seeds
+    spread = seeds.overall
     days, trades = float(report.days), float(report.trades)
     return [
         _line(1, "Sharpe, annualised", report.sharpe, "above", bounds.sharpe_min, days,
@@ -131,6 +134,9 @@ def _performance(evidence: Evidence, bounds: GateSettings) -> list[Line]:
               f"probability of skill after {report.trials} recorded trials of this symbol"),
         _line(1, "permutation p", permutation.p_value, "below", bounds.permutation_p_max, permutation.n_eff,
               f"share of {permutation.shifts} circular shifts of the same trades that earned as much"),
+        _line(1, "PPO seeds on one side", seeds.same_side, "above", bounds.seed_agreement_min, float(len(seeds.seeds)),
+              f"net bps of a seed, unseen: {spread.low_bps:.0f} to {spread.high_bps:.0f}, IQM {spread.iqm_bps:.0f}; "
+              f"their votes agree by {seeds.agreement:.0%} and are shrunk by it"),
     ]  # fmt: skip
 
 
@@ -149,11 +155,15 @@ def _risk(report: WalkForwardReport, bounds: GateSettings) -> list[Line]:
 
 
 def _calibration(report: WalkForwardReport, bounds: GateSettings) -> list[Line]:
+    worst = max(report.calibration_by_regime, key=lambda figures: unknown_first(figures.ece), default=None)
     return [
         _line(3, "Brier score", report.brier, "below", bounds.brier_max, report.calibration_n_eff,
               f"the base rate alone scores {report.brier_base_rate:.4f}"),
         _line(3, "ECE, debiased", report.ece, "below", bounds.ece_max, report.calibration_n_eff,
               "calibrated probabilities against outcomes, out of sample"),
+        _line(3, "ECE, worst regime", worst.ece if worst else None, "below", bounds.ece_max,
+              worst.n_eff if worst else None,
+              f"{' and '.join(worst.regimes)}, rare regimes pooled" if worst else "no regime was judged"),
     ]  # fmt: skip
 
 

@@ -21,11 +21,12 @@ from huracan_assets.guards.feature_truncation import Market, truncated_features
 from huracan_assets.guards.leakage import CHECKS, LeakageReport
 from huracan_assets.guards.leakage import leakage_report as list_findings
 from huracan_assets.learning.assets import LAST_FOLD, out_of_fold
-from huracan_assets.learning.calibration import apply_pair
+from huracan_assets.learning.calibration import apply_pair, regime_at
 from huracan_assets.learning.classroom import Classroom, classroom
 from huracan_assets.learning.records import Calibrator, LightGBMModel
 from huracan_assets.market.universe import read_universe
-from huracan_assets.memory.trade_memory import remembered_embedding
+from huracan_assets.memory.set_up_map import DIMENSIONS, SetUpMap
+from huracan_assets.memory.trade_memory import remembered_ledger
 from huracan_assets.observability.plots import equity_and_drawdown, permutation_histogram, stress_bars
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.partitions import symbol_day
@@ -43,7 +44,7 @@ from huracan_assets.validation.audit import Material, audit
 from huracan_assets.validation.permutation_report import PermutationReport
 from huracan_assets.validation.permutation_report import permutation_report as permute
 from huracan_assets.validation.planted_leaks import Planting, SelfTest, self_test
-from huracan_assets.validation.refits import Fitted, claims, refits
+from huracan_assets.validation.refits import Fitted, SetUps, claims, refits
 from huracan_assets.validation.replays import Window, cut_instant, replay_window
 from huracan_assets.validation.stress_report import StressReport, Subject
 from huracan_assets.validation.stress_report import stress_report as run_stress
@@ -88,7 +89,7 @@ def leakage_report(
     evidence = night_evidence(
         context, feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
     )
-    fitted = _fitted(symbol, day, lightgbm_model, calibrator, decision_policy)
+    fitted = _fitted(feature_version, decision_bars, lightgbm_model, calibrator, decision_policy)
     market, universe = Market(*load_market(context, symbol, [day])), read_universe(Lake.open(), day)
     seed = context.partition_key
     material = Material(
@@ -128,12 +129,16 @@ def _window(
     return Window(grid, unknown, funding, bars, regimes, signals, outcomes, room_.ts, simulation, position)
 
 
-def _fitted(symbol: str, day: date, models: LightGBMModel, calibrator: Calibrator, policies: Policies) -> Fitted:
-    agent = Lake.open().read_weights("ppo_checkpoint", symbol, day, LAST_FOLD)
+def _fitted(
+    version: FeatureVersion, bars: pl.DataFrame, models: LightGBMModel, calibrator: Calibrator, policies: Policies
+) -> Fitted:
+    agent = Lake.open().read_weights("ppo_checkpoint", version.symbol, version.day, LAST_FOLD)
     with postgres.connection() as connection:
-        embedding = remembered_embedding(connection, symbol, day)
+        trades = remembered_ledger(connection, version.symbol, version.day)
+    points = trades["embedding"].to_numpy().reshape(-1, DIMENSIONS).astype(np.float32)
+    set_ups = SetUps(SetUpMap.of(version, settings()), bars, trades["as_of"], points)
     per_fold = {index: policy for index, policy in enumerate(policies.per_fold) if policy is not None}
-    return Fitted(models, calibrator, per_fold, policies.fitted_until, agent, embedding)
+    return Fitted(models, calibrator, per_fold, policies.fitted_until, agent, set_ups)
 
 
 def _leakage_metadata(found: LeakageFindings) -> dict[str, Any]:
@@ -185,6 +190,7 @@ def walk_forward_report(
     feature_version: FeatureVersion,
     decision_bars: pl.DataFrame,
     trade_outcomes: pl.DataFrame,
+    regimes: pl.DataFrame,
     lightgbm_model: LightGBMModel,
     calibrator: Calibrator,
     shadow_ledger: pl.DataFrame,
@@ -197,22 +203,24 @@ def walk_forward_report(
     report = measure(
         shadow_ledger,
         daily,
-        _forecasts(room_, lightgbm_model, calibrator, symbol, day),
+        _forecasts(room_, regimes, lightgbm_model, calibrator, symbol, day),
         Lake.open().read_document("shadow_ledger", symbol, day)["refusals"],
         counted.n_distinct,
         counted.sharpes,
         settings().validation,
         settings().seed,
     )
-    plain = report.model_dump(exclude={"by_regime", "refusals", "daily"})
+    plain = report.model_dump(exclude={"by_regime", "calibration_by_regime", "refusals", "daily"})
     figures = [{"figure": name, "value": value} for name, value in plain.items()]
-    regimes = [{"regime": name, **row} for name, row in report.by_regime.items()]
+    by_regime = [{"regime": name, **row} for name, row in report.by_regime.items()]
+    calibration = [figures.model_dump() for figures in report.calibration_by_regime]
     equity = np.cumsum(daily["net_return"].to_numpy()) * 1e4
     return artifact(
         report,
         {
             "figures": dg.MetadataValue.md(markdown_table(figures)),
-            "by_regime": dg.MetadataValue.md(markdown_table(regimes)),
+            "by_regime": dg.MetadataValue.md(markdown_table(by_regime)),
+            "calibration_by_regime": dg.MetadataValue.md(markdown_table(calibration)),
             "equity": dg.MetadataValue.md(equity_and_drawdown(daily["day"].to_numpy(), equity)),
         },
     )
@@ -290,16 +298,20 @@ def out_of_sample_returns(ledger: pl.DataFrame, room_: Classroom, last: date) ->
     return daily_returns(ledger, first, last, settings().decision.position_gbp)
 
 
-def _forecasts(room_: Classroom, model: LightGBMModel, calibrator: Calibrator, symbol: str, day: date) -> Forecasts:
-    """Both sides of every bar of the traded segments, each through its own segment's maps."""
+def _forecasts(
+    room_: Classroom, regimes: pl.DataFrame, model: LightGBMModel, calibrator: Calibrator, symbol: str, day: date
+) -> Forecasts:
+    """Both sides of every bar of the traded segments, each through its own segment's calibrators."""
     raw, ts = out_of_fold(model, room_, symbol, day), room_.ts
+    regime = regime_at(regimes, ts.as_of)
     said: list[Any] = []
     rows = np.concatenate([fold.test for fold in room_.traded])
     for fold in room_.traded:
-        said.append(apply_pair(calibrator.of_fold(fold.index), raw[fold.test]))
+        said.append(apply_pair(calibrator.of_fold(fold.index), raw[fold.test], regime[fold.test]))
     # A bar's two sides share their minutes: together they are one label.
     return Forecasts(
         probability=np.concatenate(said).ravel(),
         won=ts.won[rows].astype(np.float64).ravel(),
         uniqueness=np.repeat(ts.uniqueness[rows] / 2.0, 2),
+        regime=np.repeat(regime[rows], 2),
     )

@@ -23,9 +23,10 @@ from huracan_assets.guards.leakage import Finding
 from huracan_assets.guards.rank_correlation import lagged_returns, rank_correlation, ranks
 from huracan_assets.guards.recomputation import altered_fits, altered_rows
 from huracan_assets.guards.timestamp_alignment import timestamp_alignment
+from huracan_assets.learning.calibration import fit_calibrator_pair, regime_at
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.validation.audit import Material, knows_the_future, knows_the_label, orders, split
-from huracan_assets.validation.refits import embargo_of, maps_of, refit_calibrators
+from huracan_assets.validation.refits import pair_document, refit_calibrators
 from huracan_assets.validation.replays import Makers, replay_window
 
 Floats = NDArray[np.float64]
@@ -107,8 +108,9 @@ def calibrator_on_test(planting: Planting) -> list[Finding]:
     """A calibrator of the last fold that was fitted on that fold too, and claims nothing of the kind."""
     room, ts = planting.material.room, planting.material.room.ts
     rows, fold = room.record(), room.folds[-1]
-    (honest,) = refit_calibrators(room, planting.raw, {fold.index: None}, embargo_of(planting.material.settings))
-    late = maps_of(planting.raw[rows], ts.won[rows], ts.uniqueness[rows])
+    learning, regime = planting.material.settings.learning, regime_at(planting.material.window.regimes, ts.as_of)
+    (honest,) = refit_calibrators(room, planting.raw, regime, {fold.index: None}, learning)
+    late = pair_document(fit_calibrator_pair(ts, planting.raw, regime, rows, learning, "a late calibrator"))
     return altered_fits([replace(honest, used=late)])
 
 

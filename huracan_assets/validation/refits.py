@@ -8,27 +8,39 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from huracan_assets.decision.ensemble import SOURCES
-from huracan_assets.decision.policy import DecisionPolicy, Evidence, fit_policy
+from huracan_assets.decision.policy import DecisionPolicy, Evidence, PastBars, fit_policy
 from huracan_assets.guards.fit_on_test import Fit
 from huracan_assets.guards.recomputation import Refit
-from huracan_assets.learning.calibration import Pair, isotonic_map
+from huracan_assets.learning.calibration import Pair, fit_calibrator_pair
 from huracan_assets.learning.classroom import Classroom
-from huracan_assets.learning.lightgbm_model import fit_pair
+from huracan_assets.learning.lightgbm_model import bin_rows, fit_pair
 from huracan_assets.learning.linear_model import centre_and_scale
 from huracan_assets.learning.ppo_walk_forward import vote
 from huracan_assets.learning.records import Calibrator, LightGBMModel
 from huracan_assets.learning.side_model import SidePair, predict
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold
-from huracan_assets.memory.embedding import Embedding
-from huracan_assets.settings import DecisionSettings, LightGBMSettings, Settings
+from huracan_assets.memory.set_up_map import SetUpMap
+from huracan_assets.settings import DecisionSettings, LearningSettings, LightGBMSettings, Settings
 from huracan_assets.validation.audit import fit_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Names = NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class SetUps:
+    """The map of set-ups to points, the bars it was applied to, and the points that went into the memory."""
+
+    mapped: SetUpMap
+    bars: pl.DataFrame
+    traded_at: pl.Series
+    points: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -40,7 +52,7 @@ class Fitted:
     policies: Mapping[int, DecisionPolicy]
     policies_until: Sequence[datetime | None]
     agent: bytes
-    embedding: Embedding
+    set_ups: SetUps
 
 
 def claims(room: Classroom, fitted: Fitted) -> list[Fit]:
@@ -68,9 +80,9 @@ def refits(room: Classroom, evidence: Evidence, fitted: Fitted, settings: Settin
     votes = evidence.votes[:, SOURCES.index("rl_agent")]
     return [
         *refit_models(room, models, embargo, learning.lightgbm, settings.seed),
-        *refit_calibrators(room, evidence.raw, {k: pair for k, pair in maps.items() if k}, embargo),
+        *refit_calibrators(room, evidence.raw, evidence.regime, {k: pair for k, pair in maps.items() if k}, learning),
         *refit_policies(room, evidence, fitted.policies, embargo, settings.decision),
-        refit_embedding(room, fitted.embedding, embargo),
+        refit_set_ups(room, fitted.set_ups),
         *repeated_answers(room, evidence.raw, models, votes, fitted.agent),
     ]
 
@@ -104,7 +116,9 @@ def refit_models(
     for fold, used in zip(room.folds, per_fold, strict=True):
         known = known_before(room, fold, embargo)
         if fold.index == 0:
-            again = fit_pair(known.ts, np.arange(len(known.ts)), settings, seed)
+            every = np.arange(len(known.ts))
+            binned = bin_rows(known.ts, every, settings, seed)
+            again = fit_pair(known.ts, every, settings, seed, embargo, binned)
             refits += [
                 Refit(f"{side} model of fold 0", one, other)
                 for side, one, other in zip(("long", "short"), used, again, strict=True)
@@ -122,31 +136,27 @@ def refit_models(
 
 
 def refit_calibrators(
-    room: Classroom, raw: Floats, per_fold: Mapping[int, Pair | None], embargo: timedelta
+    room: Classroom, raw: Floats, regime: Names, per_fold: Mapping[int, Pair | None], learning: LearningSettings
 ) -> list[Refit]:
-    """The isotonic maps of some folds, from the out-of-fold record that was known when the fold began.
+    """The calibrators of some folds, chosen and fitted on the out-of-fold record that was known when the fold began.
 
     Args:
         raw: out-of-fold scores (n, 2).
-        per_fold: the maps that each of these folds used; None where none were.
+        regime: of each row (n,).
+        per_fold: the calibrators that each of these folds used; None where none were.
     """
-    refits = []
+    embargo, refits = timedelta(minutes=learning.embargo_minutes), []
     for index, used in per_fold.items():
         known = known_before(room, room.folds[index], embargo)
-        record = known.tested
-        again = maps_of(raw[known.rows][record], known.ts.won[record], known.ts.uniqueness[record])
-        refits.append(Refit(f"calibrator of fold {index}", _pair(used), again))
+        what = f"calibrator of fold {index}"
+        again = fit_calibrator_pair(known.ts, raw[known.rows], regime[known.rows], known.tested, learning, what)
+        refits.append(Refit(what, pair_document(used), pair_document(again)))
     return refits
 
 
-def maps_of(raw: Floats, won: NDArray[np.bool_], weights: Floats) -> dict[str, Any]:
-    """Both sides' isotonic maps of scores (m, 2) and outcomes (m, 2)."""
-    long, short = (isotonic_map(raw[:, side], won[:, side].astype(np.float64), weights) for side in range(2))
-    return _pair((long, short))
-
-
-def _pair(pair: Pair | None) -> dict[str, Any]:
-    return {} if pair is None else {"long": pair[0].document(), "short": pair[1].document()}
+def pair_document(pair: Pair | None) -> dict[str, Any]:
+    """Both sides' calibrators as one document; an empty one of None."""
+    return {} if pair is None else {"long": pair[0].model_dump(), "short": pair[1].model_dump()}
 
 
 def refit_policies(
@@ -156,20 +166,27 @@ def refit_policies(
     embargo: timedelta,
     limits: DecisionSettings,
 ) -> list[Refit]:
-    """Weights, lines and thresholds of some folds' policies, from the same record; their calibrators are given."""
+    """Weights, lines and thresholds of some folds' policies, from the same record; their calibrators are given.
+
+    So is the policy of the fold before, whose ensemble each one continues: it is tried by its own refit.
+    """
     refits = []
     for index, used in policies.items():
         known = known_before(room, room.folds[index], embargo)
-        past, ts = evidence.at(known.rows[known.tested]), _slice(known.ts, known.tested)
-        again = fit_policy(past.raw, ts.net_bps, past.votes, ts.uniqueness, used.calibrators, limits)
+        past = PastBars.of(evidence.at(known.rows), known.ts, known.tested)
+        again = fit_policy(past, used.calibrators, limits, before=policies.get(index - 1))
         refits.append(Refit(f"policy of fold {index}", used, again))
     return refits
 
 
-def refit_embedding(room: Classroom, used: Embedding, embargo: timedelta) -> Refit:
-    """The map of set-ups to points, from the rows known before the first fold."""
-    known = known_before(room, room.folds[0], embargo)
-    return Refit("embedding", used, Embedding.fit(known.ts.features, known.ts.names, used.seed))
+def refit_set_ups(room: Classroom, set_ups: SetUps) -> Refit:
+    """The points of bars and trades before the last fold, from the bars before it alone."""
+    start = room.folds[-1].test_start
+    known = set_ups.bars.filter(pl.Series(set_ups.bars["as_of"].to_numpy() <= start))
+    early = set_ups.traded_at.to_numpy() <= start
+    used = set_ups.mapped.points(set_ups.bars)[: known.height], set_ups.points[early]
+    again = set_ups.mapped.points(known), set_ups.mapped.points_at(known, set_ups.traded_at.filter(pl.Series(early)))
+    return Refit("set-ups", *(b"".join(part.tobytes() for part in parts) for parts in (used, again)))
 
 
 def repeated_answers(

@@ -85,7 +85,7 @@ def cut_instant(window: Window, seed: str) -> datetime:
 
 def _outcomes(window: Window, bars: pl.DataFrame, at: datetime, made: Makers) -> pl.DataFrame:
     minutes = int(minute_rows(window.grid, np.array([at.replace(tzinfo=None)], "datetime64[us]"))[0])
-    arrays = {field.name: getattr(window.grid, field.name)[:minutes] for field in fields(MinuteGrid)[1:]}
+    arrays = {field.name: getattr(window.grid, field.name)[:minutes] for field in fields(window.grid)[1:]}
     grid = replace(window.grid, **arrays)
     funding = None if window.funding is None else window.funding.filter(pl.col("ts") <= at)
     simulation, position = window.simulation, window.position_gbp

@@ -35,6 +35,9 @@ SCENARIOS = (
 )
 
 
+MISSED_FILLS = 0.2  # probability of a fill in scenario 5
+
+
 class StressResult(BaseModel):
     """One scenario. `sound`: no rule of risk broken; for the data attack, that it ended in quarantine."""
 
@@ -88,7 +91,6 @@ class Subject:
         bars: pl.DataFrame | None = None,
         costs: Costs | None = None,
         settings: Settings | None = None,
-        keep: float = 1.0,
     ) -> StressResult:
         """Trade one changed world. With other candles the bars are computed from them."""
         same = stretch is None
@@ -99,16 +101,12 @@ class Subject:
             costs or self.costs,
             bars=(self.bars if bars is None else bars) if same else None,
         )
-        return self.measure(scenario, detail, traded, keep)
+        return self.measure(scenario, detail, traded)
 
-    def measure(self, scenario: str, detail: str, traded: Traded, keep: float) -> StressResult:
-        """Drawdown of what was traded; `keep` below 1 loses that share of the fills at random."""
+    def measure(self, scenario: str, detail: str, traded: Traded) -> StressResult:
+        """Drawdown of what was traded."""
         limits = self.settings.decision
-        ledger = traded.ledger
-        if keep < 1.0:
-            filled = np.random.default_rng([self.seed, 5]).random(ledger.height) < keep
-            ledger = ledger.filter(pl.Series(filled))
-        days = self.stretch.days
+        ledger, days = traded.ledger, self.stretch.days
         daily = daily_returns(ledger, days[0], days[-1], limits.position_gbp)["net_return"].to_numpy()
         drawdown = max_drawdown(daily)
         overlapping = (ledger["as_of"] < ledger["exit_at"].shift(1)).sum()
@@ -166,9 +164,9 @@ def _latency(subject: Subject, name: str) -> StressResult:
     results = []
     for late in (1, 5):
         simulation = subject.settings.simulation
-        slower = simulation.model_copy(update={"latency_minutes": simulation.latency_minutes + late})
-        settings = subject.settings.model_copy(update={"simulation": slower})
-        results.append(subject.run(name, f"{late} bars later, 1 of 5 orders filled", settings=settings, keep=0.2))
+        worse = {"latency_minutes": simulation.latency_minutes + late, "fill_probability": MISSED_FILLS}
+        settings = subject.settings.model_copy(update={"simulation": simulation.model_copy(update=worse)})
+        results.append(subject.run(name, f"{late} bars later, 1 of 5 orders filled", settings=settings))
     return _worst(results)
 
 

@@ -11,9 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from huracan_assets.learning.calibration_error import CalibrationFigures, calibration_figures, figures_by_regime
 from huracan_assets.settings import ValidationSettings
 from huracan_assets.validation.bootstrap import drawdown_quantile, sharpe_interval
-from huracan_assets.validation.calibration_error import brier_score, debiased_calibration_error
 from huracan_assets.validation.sharpe import (
     annual_sharpe,
     annual_volatility,
@@ -54,6 +54,7 @@ class WalkForwardReport(BaseModel):
     brier_base_rate: float
     ece: float | None
     calibration_n_eff: float
+    calibration_by_regime: tuple[CalibrationFigures, ...]  # rare regimes pooled
     by_regime: dict[str, dict[str, float]]
     refusals: dict[str, int]
     daily: tuple[tuple[date, float], ...]
@@ -66,6 +67,7 @@ class Forecasts:
     probability: Floats
     won: Floats
     uniqueness: Floats
+    regime: NDArray[np.str_]
 
 
 def walk_forward_report(
@@ -89,8 +91,8 @@ def walk_forward_report(
     net, daily = ledger["net_bps"].to_numpy(), daily_returns["net_return"].to_numpy()
     traded = len(net) > 1 and float(daily.std()) > 0.0
     win_rate = float((net > 0).mean()) if len(net) else None
-    base = float(np.average(forecasts.won, weights=forecasts.uniqueness))
-    rng = np.random.default_rng([seed, 1])
+    said = (forecasts.probability, forecasts.won, forecasts.uniqueness, forecasts.regime)
+    calibration = calibration_figures(*said)
     return WalkForwardReport(
         days=len(daily),
         trades=len(net),
@@ -103,21 +105,25 @@ def walk_forward_report(
         profit_factor=_finite(profit_factor(net)) if len(net) else None,
         annual_volatility=annual_volatility(daily) if traded else None,
         max_drawdown=max_drawdown(daily) if traded else None,
-        drawdown_95=drawdown_quantile(daily, settings.bootstrap_block_days, settings.bootstrap_paths, rng)
-        if traded
-        else None,
+        drawdown_95=_drawdown_95(daily, settings, seed) if traded else None,
         longest_losing_run=longest_losing_run(net) if len(net) else None,
         losing_run_95=losing_run_bound(win_rate, len(net)) if win_rate else 0,
         mean_net_bps=float(net.mean()) if len(net) else None,
         mean_cost_bps=float(ledger["cost_bps"].to_numpy().mean()) if len(net) else None,
-        brier=brier_score(forecasts.probability, forecasts.won),
-        brier_base_rate=base * (1.0 - base),
-        ece=debiased_calibration_error(forecasts.probability, forecasts.won, forecasts.uniqueness),
-        calibration_n_eff=float(forecasts.uniqueness.sum()),
+        brier=calibration.brier,
+        brier_base_rate=calibration.base_rate_brier,
+        ece=calibration.ece,
+        calibration_n_eff=calibration.n_eff,
+        calibration_by_regime=figures_by_regime(*said, settings.regime_labels_min),
         by_regime=_by_regime(ledger),
         refusals=refusals,
         daily=tuple(daily_returns.select("day", "net_return").iter_rows()),
     )
+
+
+def _drawdown_95(daily: Floats, settings: ValidationSettings, seed: int) -> float:
+    rng = np.random.default_rng([seed, 1])
+    return drawdown_quantile(daily, settings.bootstrap_block_days, settings.bootstrap_paths, rng)
 
 
 def _annual_interval(daily: Floats, settings: ValidationSettings, seed: int) -> tuple[float, float]:

@@ -46,7 +46,7 @@ def agent() -> bytes:
     tiny = {"environments": 2, "rollout_bars": 8, "episode_bars": 16, "hidden": 8, "minibatch": 8}
     learner = new_learner(len(FEATURE_NAMES), read_settings("local").learning.ppo.model_copy(update=tiny), 4)
     begin_stage(learner, make_market(features, rng.normal(0, 5, 600), np.full(600, 10.0), None), 64)
-    return save(learner)
+    return save([learner])
 
 
 @cache

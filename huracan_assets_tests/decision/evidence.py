@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from huracan_assets.decision.ensemble import SOURCES
-from huracan_assets.decision.policy import DecisionPolicy, Evidence, fit_policy
-from huracan_assets.learning.calibration import isotonic_map
+from huracan_assets.decision.policy import DecisionPolicy, Evidence, PastBars, fit_policy
+from huracan_assets.learning.calibration import Pair
+from huracan_assets.learning.probability_maps import isotonic_map, platt_map
+from huracan_assets.learning.side_calibrator import RegimeMap, SideCalibrator
 from huracan_assets.settings import DecisionSettings, read_settings
 
 ORIGIN = np.datetime64("2026-01-01T00:15", "us")
@@ -20,14 +22,31 @@ def limits(**changes: Any) -> DecisionSettings:
     return read_settings("local").decision.model_copy(update=changes)
 
 
-def policy(seed: int = 0, n: int = 400, **changes: Any) -> DecisionPolicy:
-    """A policy fitted on a record in which the raw probabilities know something."""
+def past_bars(seed: int = 0, n: int = 400) -> PastBars:
+    """A record in which the raw probabilities know something; outcomes are known two hours after the bar."""
     rng = np.random.default_rng(seed)
     raw = rng.uniform(0.3, 0.7, (n, 2))
     net = 300.0 * (raw - 0.45) + rng.normal(0.0, 40.0, (n, 2))
-    maps = [isotonic_map(raw[:, side], (net[:, side] > 0).astype(float), np.ones(n)) for side in (0, 1)]
     votes = rng.uniform(-1.0, 1.0, (n, len(SOURCES)))
-    return fit_policy(raw, net, votes, rng.uniform(0.2, 1.0, n), (maps[0], maps[1]), limits(**changes))
+    return PastBars(raw, net, votes, rng.uniform(0.2, 1.0, n), ORIGIN + QUARTER * (np.arange(n) - n))
+
+
+def calibrators(past: PastBars) -> Pair:
+    """Platt's maps of all regimes, and one of the regime TREND."""
+
+    def fitted(side: int) -> SideCalibrator:
+        won = (past.net_bps[:, side] > 0).astype(float)
+        whole = platt_map(past.raw[:, side], won, past.uniqueness)
+        own = RegimeMap(map=isotonic_map(past.raw[:, side], won, past.uniqueness, 10.0), n_eff=50.0, share=0.25)
+        return SideCalibrator(whole=whole, regimes={"TREND": own}, n_eff=float(past.uniqueness.sum()), trial=None)
+
+    return fitted(0), fitted(1)
+
+
+def policy(seed: int = 0, n: int = 400, **changes: Any) -> DecisionPolicy:
+    """A policy fitted on such a record."""
+    past = past_bars(seed, n)
+    return fit_policy(past, calibrators(past), limits(**changes))
 
 
 def evidence(n: int, seed: int = 0, *, holes: bool = True) -> Evidence:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from huracan_assets.decision.intelligence_gates import GATES, REASONS, Candidate, first_refusal
-from huracan_assets.shadow.ledger import Book
+from huracan_assets.shadow.sequential import LIMITS as OF_THE_BOOK
+from huracan_assets.simulation.fills import REJECTIONS
 from huracan_assets_tests.decision.evidence import limits
 
 LIMITS = limits(
@@ -33,7 +34,7 @@ def candidate(**changes: object) -> Candidate:
         "daily_volatility": np.array([0.1]),
         "panic": np.array([False]),
         "agreement": np.array([0.2]),
-        "similar_net_bps": np.array([-11.9]),
+        "similar_net_bps": np.array([0.1]),
     }
     return replace(Candidate(**figures), **changes)  # type: ignore[arg-type]
 
@@ -50,7 +51,7 @@ BEYOND = {
     "volatility": {"daily_volatility": np.array([0.1001])},
     "panic": {"panic": np.array([True])},
     "agreement": {"agreement": np.array([0.1999])},
-    "patterns": {"similar_net_bps": np.array([-12.0])},
+    "patterns": {"similar_net_bps": np.array([0.0])},
 }
 
 
@@ -84,7 +85,5 @@ def test_the_first_of_several_refusals_is_named() -> None:
 
 
 def test_every_refusal_has_its_sentence() -> None:
-    of_the_book = {"exposure", "drawdown", "cool_down", "daily_loss"}
-    assert set(REASONS) == set(GATES) | of_the_book
-    assert Book(LIMITS).refusal.__doc__
+    assert set(REASONS) == set(GATES) | set(OF_THE_BOOK) | set(REJECTIONS)
     assert max(len(name) for name in REASONS) <= 16, "first_refusal keeps 16 characters"

@@ -13,9 +13,9 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from huracan_assets.decision.ensemble import SOURCES, tally
-from huracan_assets.decision.policy import DecisionPolicy, Line, all_votes, decide
+from huracan_assets.decision.policy import DecisionPolicy, Line, all_votes, decide, fit_policy
 from huracan_assets.resources.lake import canonical_json
-from huracan_assets_tests.decision.evidence import evidence, policy
+from huracan_assets_tests.decision.evidence import calibrators, evidence, limits, past_bars, policy
 
 Floats = NDArray[np.float64]
 
@@ -98,7 +98,7 @@ def test_a_panic_refuses() -> None:
     assert set(panic.filter(calm["accepted"])["refused_by"]) == {"panic"}
 
 
-def test_similar_trades_that_lost_more_than_their_cost_refuse_their_own_side_only() -> None:
+def test_similar_trades_that_lost_beyond_chance_refuse_their_own_side_only() -> None:
     known = evidence(500, 6, holes=False)
     of = generous()
     calm = replace(known, regime=np.full(500, "TREND"), similar_net_bps=np.full((500, 2), np.nan))
@@ -113,11 +113,11 @@ def test_the_side_is_the_ballots_and_its_figures_are_that_sides() -> None:
     of, known = policy(8), evidence(400, 8, holes=False)
     decisions = decide(of, known)
     votes = all_votes(of, known.raw, known.votes)
-    np.testing.assert_array_equal(decisions["side"].to_numpy(), tally(votes, of.weights).side)
+    np.testing.assert_array_equal(decisions["side"].to_numpy(), tally(votes, of.ensemble.weights).side)
     for row in range(400):
         side = 1 if decisions["side"][row] < 0 else 0
         raw = known.raw[row : row + 1, side]
-        assert decisions["confidence"][row] == of.calibrators[side](raw)[0]
+        assert decisions["confidence"][row] == of.calibrators[side](raw, known.regime[row : row + 1])[0]
         assert decisions["expected_net_bps"][row] == of.expected[side](raw)[0]
     np.testing.assert_array_equal(decisions.select(SOURCES).to_numpy(), votes)
 
@@ -184,3 +184,33 @@ def test_a_perfect_line_has_no_error() -> None:
     line = Line.fit(raw, 100.0 * raw - 30.0, np.full(50, 0.3))
     np.testing.assert_allclose(line(raw), 100.0 * raw - 30.0, atol=1e-9)
     np.testing.assert_allclose(line.error(raw), 0.0, atol=1e-6)
+
+
+def test_a_policy_continues_the_ensemble_before_it_with_the_votes_as_they_were_cast() -> None:
+    past = past_bars(12, 600)
+    early = past.known_at <= np.sort(past.known_at)[349]
+    first = fit_policy(past.at(early), calibrators(past), limits())
+    second = fit_policy(past, calibrators(past), limits(), before=first)
+    new = past.at(~early)
+    cast = all_votes(first, new.raw, new.votes)
+    half_life = limits().source_half_life_days
+    by_hand = first.ensemble.updated(cast, new.net_bps, new.uniqueness, new.known_at, half_life)
+    assert second.ensemble == by_hand
+    assert second.lean_centre != first.lean_centre
+    whole = fit_policy(past, calibrators(past), limits())
+    assert {**dict(second), "ensemble": None} == {**dict(whole), "ensemble": None}
+    own, before = (of.sources["pattern_recognition"] for of in (whole.ensemble, second.ensemble))
+    assert own != before, "the votes of today's lean were never cast"
+
+
+@pytest.mark.parametrize("regime", ["RANGE", "TREND", "NEVER SEEN"])
+def test_the_confidence_is_that_of_the_bars_regime(regime: str) -> None:
+    of, known = policy(13), evidence(200, 13, holes=False)
+    decisions = decide(of, replace(known, regime=np.full(200, regime)))
+    side = np.where(decisions["side"].to_numpy() < 0, 1, 0)
+    own = [one.regimes["TREND"] for one in of.calibrators]
+    for row in range(200):
+        one, raw = of.calibrators[side[row]], known.raw[row : row + 1, side[row]]
+        share = own[side[row]].share if regime == "TREND" else 0.0
+        expected = (1.0 - share) * one.whole(raw)[0] + share * own[side[row]].map(raw)[0]
+        assert decisions["confidence"][row] == pytest.approx(expected, abs=1e-15)

@@ -6,6 +6,8 @@ from datetime import date
 from typing import Any
 
 from huracan_assets.gates.seven_gates import Evidence, FeatureDrift, LiveEvidence
+from huracan_assets.learning.calibration_error import CalibrationFigures
+from huracan_assets.learning.ppo_seeds import SeedReport
 from huracan_assets.settings import GateSettings, read_settings
 from huracan_assets.validation.permutation_report import PermutationReport
 from huracan_assets.validation.stress_report import SCENARIOS, StressReport, StressResult
@@ -42,11 +44,17 @@ def record(**changes: Any) -> WalkForwardReport:
         "brier_base_rate": 0.24,
         "ece": 0.02,
         "calibration_n_eff": 900.0,
+        "calibration_by_regime": (regime_ece(0.03, "RANGE"), regime_ece(0.01, "PANIC", "TREND")),
         "by_regime": {},
         "refusals": {},
         "daily": (),
     }
     return WalkForwardReport(**{**figures, **changes})
+
+
+def regime_ece(ece: float, *regimes: str) -> CalibrationFigures:
+    """The calibration of some regimes."""
+    return CalibrationFigures(regimes=regimes, n_eff=450.0, brier=0.2, base_rate_brier=0.24, ece=ece)
 
 
 def chance(**changes: Any) -> PermutationReport:
@@ -60,6 +68,12 @@ def chance(**changes: Any) -> PermutationReport:
         "null_histogram": (),
     }
     return PermutationReport(**{**figures, **changes})
+
+
+def seeds(*net_bps: float) -> SeedReport:
+    """What each PPO agent earned in one segment, unseen."""
+    tests = [{"fold": 1.0, "seed": float(seed), "net_bps": net} for seed, net in enumerate(net_bps)]
+    return SeedReport.of(range(len(net_bps)), tests, 0.7)
 
 
 def scenario(name: str, **changes: Any) -> StressResult:
@@ -97,6 +111,7 @@ def evidence(**changes: Any) -> Evidence:
     """Everything passes, but for `changes`."""
     parts: dict[str, Any] = {
         "walk_forward": record(),
+        "seeds": seeds(120.0, 80.0, -30.0, 200.0, 90.0),
         "permutation": chance(),
         "stress": stress(),
         "leakage_findings": (),

@@ -19,7 +19,7 @@ from huracan_assets.gates.seven_gates import (
 )
 from huracan_assets.gates.verdict import GATES, GateVerdict
 from huracan_assets.resources.lake import canonical_json
-from huracan_assets_tests.gates.evidence import DAY, bounds, chance, evidence, live, record, stress
+from huracan_assets_tests.gates.evidence import DAY, bounds, chance, evidence, live, record, regime_ece, seeds, stress
 
 BOUNDS = bounds()
 STEP = 1e-6
@@ -42,6 +42,12 @@ def drift(psi: float, threshold: float) -> Evidence:
     return evidence(critical_drift=(quiet, FeatureDrift(feature="adx", psi=psi, psi_threshold=threshold)))
 
 
+def in_one_regime(ece: float | None) -> Evidence:
+    others = (regime_ece(0.0, "RANGE"), regime_ece(0.01, "TREND"))
+    figures = () if ece is None else (others[0], regime_ece(ece, "PANIC"), others[1])
+    return evidence(walk_forward=record(calibration_by_regime=figures))
+
+
 # name: (evidence at a figure, the bound, the side on which it passes, the least step)
 LINES: dict[str, tuple[Callable[[Any], Evidence], float, int, float]] = {
     "Sharpe, annualised": (in_record("sharpe"), BOUNDS.sharpe_min, 1, STEP),
@@ -50,12 +56,19 @@ LINES: dict[str, tuple[Callable[[Any], Evidence], float, int, float]] = {
     "trades": (in_record("trades"), BOUNDS.trades_min, 1, 1),
     "deflated Sharpe": (in_record("deflated_sharpe"), BOUNDS.deflated_sharpe_min, 1, STEP),
     "permutation p": (lambda v: evidence(permutation=chance(p_value=v)), BOUNDS.permutation_p_max, -1, STEP),
+    "PPO seeds on one side": (
+        lambda v: evidence(seeds=seeds(1.0).model_copy(update={"same_side": v})),
+        BOUNDS.seed_agreement_min,
+        1,
+        STEP,
+    ),
     "maximum drawdown": (in_record("max_drawdown"), BOUNDS.drawdown_max, -1, STEP),
     "drawdown, 95 % of paths": (in_record("drawdown_95"), BOUNDS.drawdown_max, -1, STEP),
     "volatility, annualised": (in_record("annual_volatility"), BOUNDS.volatility_max, -1, STEP),
     "longest losing run": (in_record("longest_losing_run"), 6 + BOUNDS.excess_losing_run_max, -1, 1),
     "Brier score": (in_record("brier"), BOUNDS.brier_max, -1, STEP),
     "ECE, debiased": (in_record("ece"), BOUNDS.ece_max, -1, STEP),
+    "ECE, worst regime": (in_one_regime, BOUNDS.ece_max, -1, STEP),
     "drawdown, worst of eight": (
         lambda v: evidence(stress=stress(drawdown=v)),
         BOUNDS.stress_drawdown_multiple * BOUNDS.drawdown_max,
@@ -117,6 +130,12 @@ def test_all_that_passes_is_approved_by_all_seven_gates() -> None:
         "findings",
         "planted leaks missed",
     }
+
+
+def test_the_worst_regime_is_named_with_its_labels() -> None:
+    (line,) = verdict(in_one_regime(0.2)).failures
+    assert (line.figure, line.n_eff) == (0.2, 450.0)
+    assert line.sentence.startswith("PANIC")
 
 
 def test_an_unsound_scenario_fails_and_is_named() -> None:
@@ -203,7 +222,9 @@ def test_nothing_traded_fails_every_line_of_performance_and_risk() -> None:
          "drawdown_95", "longest_losing_run", "mean_net_bps", "mean_cost_bps"]
     )  # fmt: skip
     silent = evidence(
-        walk_forward=record(trades=0, losing_run_95=0, **empty), permutation=chance(p_value=None, n_eff=0.0)
+        walk_forward=record(trades=0, losing_run_95=0, **empty),
+        seeds=seeds(1.0, -1.0),
+        permutation=chance(p_value=None, n_eff=0.0),
     )
     found = verdict(silent)
     assert not found.approved
@@ -222,14 +243,14 @@ def test_nothing_traded_fails_every_line_of_performance_and_risk() -> None:
 def test_no_strength_makes_up_for_a_weakness(figures: list[tuple[str, bool]]) -> None:
     of_record = {
         name: LINES[name] for name, _ in figures if name not in ("permutation p",) and "PSI" not in name
-        and "live" not in name and "of eight" not in name
+        and "live" not in name and "of eight" not in name and "seeds" not in name
     }  # fmt: skip
     changes: dict[str, Any] = {}
     for name, weak in figures:
         if name in of_record:
             at, bound, good, step = LINES[name]
             moved = at(cast(bound + (-good if weak else good) * step, step)).walk_forward
-            changes |= {k: v for k, v in moved.model_dump().items() if v != getattr(record(), k)}
+            changes |= {k: v for k, v in dict(moved).items() if v != getattr(record(), k)}
     expected = {name for name, weak in figures if weak and name in of_record}
     found = verdict(evidence(walk_forward=record(**changes)))
     assert {line.figure_name for line in found.failures} == expected

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from huracan_assets.decision.ensemble import SOURCES
-from huracan_assets.decision.policy import Evidence, fit_policy
+from huracan_assets.decision.policy import DecisionPolicy, Evidence, PastBars, fit_policy
 from huracan_assets.guards.recomputation import Refit, altered_fits
-from huracan_assets.learning.calibration import fit_calibrators
+from huracan_assets.learning.calibration import fit_calibrators, regime_at
 from huracan_assets.validation.refits import known_before, refit_calibrators, refit_models, refit_policies
 from huracan_assets_tests.leak_zoo import night
 
@@ -38,25 +39,34 @@ def test_models_and_scalers_come_out_the_same() -> None:
     ]
 
 
-def test_calibrators_and_policies_come_out_the_same_and_those_of_another_fold_do_not() -> None:
-    room, ts, raw = night.room(), night.room().ts, night.raw()
-    maps = fit_calibrators(raw, ts.won.astype(np.float64), room.folds, ts.uniqueness, ts.teachable).per_fold
-    assert subjects(refit_calibrators(room, raw, dict(enumerate(maps[1:], start=1)), night.EMBARGO)) == []
-    assert subjects(refit_calibrators(room, raw, {1: maps[2], 2: maps[1]}, night.EMBARGO)) == [
+def test_calibrators_come_out_the_same_and_those_of_another_fold_do_not() -> None:
+    room, raw, learning = night.room(), night.raw(), SETTINGS.learning
+    regime = regime_at(night.window().regimes, room.ts.as_of)
+    maps = fit_calibrators(room.ts, raw, regime, room.folds, learning).per_fold
+    assert subjects(refit_calibrators(room, raw, regime, dict(enumerate(maps[1:], start=1)), learning)) == []
+    assert subjects(refit_calibrators(room, raw, regime, {1: maps[2], 2: maps[1]}, learning)) == [
         "calibrator of fold 1",
         "calibrator of fold 2",
     ]
+
+
+def test_policies_come_out_the_same_and_those_that_saw_more_do_not() -> None:
+    room, ts, raw = night.room(), night.room().ts, night.raw()
+    regime = regime_at(night.window().regimes, ts.as_of)
+    maps = fit_calibrators(ts, raw, regime, room.folds, SETTINGS.learning).per_fold
     votes = np.random.default_rng(1).uniform(-1, 1, (len(ts), len(SOURCES)))
     blank, text = np.zeros(len(ts)), np.full(len(ts), "none")
-    evidence = Evidence(ts.as_of, raw, votes, blank, blank, blank, text, text, np.zeros((len(ts), 2)))
+    evidence = Evidence(ts.as_of, raw, votes, blank, blank, blank, regime, text, np.zeros((len(ts), 2)))
 
-    def policy(rows: np.ndarray[tuple[int], np.dtype[np.int64]], fold: int) -> object:
+    def policy(rows: NDArray[np.int64], fold: int, before: DecisionPolicy | None) -> DecisionPolicy:
         pair = maps[fold]
         assert pair is not None
-        return fit_policy(raw[rows], ts.net_bps[rows], votes[rows], ts.uniqueness[rows], pair, SETTINGS.decision)
+        return fit_policy(PastBars.of(evidence, ts, rows), pair, SETTINGS.decision, before)
 
-    honest = {fold.index: policy(room.known_before(fold), fold.index) for fold in room.traded}
-    late = {1: policy(room.folds[1].test, 1)}
-    assert subjects(refit_policies(room, evidence, honest, night.EMBARGO, SETTINGS.decision)) == []  # type: ignore[arg-type]
-    found = refit_policies(room, evidence, late, night.EMBARGO, SETTINGS.decision)  # type: ignore[arg-type]
-    assert subjects(found) == ["policy of fold 1"]
+    known = [room.known_before(fold) for fold in room.traded]
+    first = policy(known[0], 1, None)
+    honest = {1: first, 2: policy(known[1], 2, first)}
+    late = {1: policy(room.folds[1].test, 1, None)}
+    forgetful = {1: first, 2: policy(known[1], 2, None)}
+    for policies, found in ((honest, []), (late, ["policy of fold 1"]), (forgetful, ["policy of fold 2"])):
+        assert subjects(refit_policies(room, evidence, policies, night.EMBARGO, SETTINGS.decision)) == found

@@ -8,13 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from huracan_assets.settings import read_settings
-from huracan_assets.shadow.ledger import Traded
+from huracan_assets.shadow.ledger import LIMITED_SCHEMA, Traded
 from huracan_assets.shadow.replay import replay
 from huracan_assets.simulation.costs import Costs
 from huracan_assets.validation.stress_report import (
+    MISSED_FILLS,
     SCENARIOS,
     StressReport,
     StressResult,
@@ -80,8 +82,8 @@ def test_an_attack_that_is_missed_is_unsound_and_named(subject: Subject) -> None
     assert result.detail == "not quarantined: a spike of 50 %, half a day revised by 50 %"
 
 
-def measured(subject: Subject, *rows: dict[str, object], keep: float = 1.0) -> StressResult:
-    return subject.measure("x", "by hand", Traded(ledger(*rows), {}), keep)
+def measured(subject: Subject, *rows: dict[str, object]) -> StressResult:
+    return subject.measure("x", "by hand", Traded(ledger(*rows), {}, pl.DataFrame(schema=LIMITED_SCHEMA)))
 
 
 def test_a_consensus_that_hears_a_clone_twice_is_unsound(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,12 +115,19 @@ def test_two_positions_at_once_or_one_too_large_are_not_sound(subject: Subject) 
     assert not measured(subject, row(BEGIN + timedelta(hours=1), 5.0, size_gbp=1000.1)).sound
 
 
-def test_of_the_fills_a_share_is_lost_the_same_one_each_time(subject: Subject) -> None:
-    rows = [row(BEGIN + timedelta(hours=2 * place), 1.0) for place in range(20)]
-    kept = measured(subject, *rows, keep=0.2)
-    assert 0 < kept.trades < 12
-    assert measured(subject, *rows, keep=0.2) == kept
-    assert measured(replace(subject, seed=8), *rows, keep=0.2).net_bps <= 20.0
+def test_four_orders_of_five_are_missed_the_same_ones_each_time(subject: Subject) -> None:
+    """A missed order is no trade: the book is free for the decisions after it."""
+    unlikely = SETTINGS.simulation.model_copy(update={"fill_probability": MISSED_FILLS})
+    settings = SETTINGS.model_copy(update={"simulation": unlikely})
+    plain = replay(brain(), stretch(), SETTINGS, subject.costs, bars=subject.bars)
+    found = replay(brain(), stretch(), settings, subject.costs, bars=subject.bars)
+    sent = found.ledger.height + found.refusals["missed"]
+    assert "missed" not in plain.refusals
+    assert 0.1 < found.ledger.height / sent < 0.3
+    assert sent > plain.ledger.height
+    assert found.ledger.equals(replay(brain(), stretch(), settings, subject.costs, bars=subject.bars).ledger)
+    other = settings.model_copy(update={"simulation": unlikely.model_copy(update={"fill_seed": 8})})
+    assert not found.ledger.equals(replay(brain(), stretch(), other, subject.costs, bars=subject.bars).ledger)
 
 
 def test_the_worst_is_the_deepest_and_one_that_is_no_number_is_worse_than_all() -> None:

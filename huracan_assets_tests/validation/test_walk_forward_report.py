@@ -22,6 +22,7 @@ FORECASTS = Forecasts(
     probability=np.array([0.6, 0.4, 0.5, 0.5] * 10),
     won=np.array([1.0, 0.0, 1.0, 0.0] * 10),
     uniqueness=np.full(40, 0.5),
+    regime=np.repeat(["RANGE", "TREND"], 20),
 )
 
 
@@ -61,6 +62,9 @@ def test_each_figure_by_hand() -> None:
     assert found.brier == pytest.approx((0.16 + 0.16 + 0.25 + 0.25) / 4)
     assert found.brier_base_rate == pytest.approx(0.25)
     assert found.calibration_n_eff == pytest.approx(20.0)
+    (pooled,) = found.calibration_by_regime  # 20 labels are too few to part
+    assert pooled.regimes == ("RANGE", "TREND")
+    assert (pooled.n_eff, pooled.ece) == (found.calibration_n_eff, found.ece)
     assert found.by_regime == {
         "RANGE": {"trades": 1.0, "win_rate": 0.0, "mean_net_bps": -20.0},
         "TREND": {"trades": 3.0, "win_rate": pytest.approx(2 / 3), "mean_net_bps": pytest.approx(110 / 3)},
