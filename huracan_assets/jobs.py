@@ -29,7 +29,7 @@ from huracan_assets.settings import settings
 NIGHT = "huracan/night"
 SYMBOL = "huracan/symbol"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-CLOSED = ("handoff_bundle", "gate_verdict", "walk_forward_report")
+CLOSED = ("handoff_bundle", "gate_verdict", "walk_forward_report", "trade_analysis")
 
 market_selection = dg.AssetSelection.groups("market")
 

@@ -171,6 +171,7 @@ def ended(instance: dg.DagsterInstance, symbol: str, status: dg.DagsterRunStatus
         lake.write_document("handoff_bundle", symbol, DAY, {"handed_over": True, "reason": "every gate passes"})
         lake.write_document("gate_verdict", symbol, DAY, {"approved": True})
         lake.write_document("walk_forward_report", symbol, DAY, {"trades": 12, "sharpe": 1.5})
+        lake.write_document("trade_analysis", symbol, DAY, {"losses": [{"cause": "costs"}]})
 
 
 def run_close(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from huracan_assets import settings as module
 from huracan_assets.errors import SettingsError
 from huracan_assets.settings import CONFIG_FOLDER, deep_merge, home, read_settings
+from huracan_assets.settings import tree as module
 
 
 @pytest.fixture(autouse=True)

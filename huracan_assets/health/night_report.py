@@ -29,6 +29,8 @@ class SymbolNight(BaseModel):
     reason: str
     trades: int | None
     sharpe: float | None
+    costliest: str | None
+    """The root cause that cost the policy's trades most."""
 
 
 class NightReport(BaseModel):
@@ -59,7 +61,8 @@ def night_report(
     Args:
         symbols: those of the night's universe.
         runs: the newest run of each symbol; one without a run is missing.
-        documents: for each symbol whose run succeeded, `handoff_bundle`, `gate_verdict` and `walk_forward_report`.
+        documents: for each symbol whose run succeeded, `handoff_bundle`, `gate_verdict`,
+            `walk_forward_report` and `trade_analysis`.
     """
     return NightReport(
         day=day, symbols=tuple(_line(symbol, runs.get(symbol), documents.get(symbol, {})) for symbol in symbols)
@@ -68,15 +71,25 @@ def night_report(
 
 def _line(symbol: str, run: SymbolRun | None, documents: Mapping[str, Mapping[str, Any]]) -> SymbolNight:
     if run is None:
-        return SymbolNight(symbol=symbol, outcome="missing", reason="no run was started", trades=None, sharpe=None)
+        return _without_figures(symbol, "missing", "no run was started")
     if not run.succeeded:
-        return SymbolNight(symbol=symbol, outcome="failed", reason=run.error or "unknown", trades=None, sharpe=None)
+        return _without_figures(symbol, "failed", run.error or "unknown")
     handoff, report = documents["handoff_bundle"], documents["walk_forward_report"]
     outcome: Outcome = "rejected"
     if handoff["handed_over"]:
         outcome = "handed over"
     elif documents["gate_verdict"]["approved"]:
         outcome = "approved, withheld"
+    losses = documents["trade_analysis"]["losses"]
     return SymbolNight(
-        symbol=symbol, outcome=outcome, reason=handoff["reason"], trades=report["trades"], sharpe=report["sharpe"]
+        symbol=symbol,
+        outcome=outcome,
+        reason=handoff["reason"],
+        trades=report["trades"],
+        sharpe=report["sharpe"],
+        costliest=losses[0]["cause"] if losses else None,
     )
+
+
+def _without_figures(symbol: str, outcome: Outcome, reason: str) -> SymbolNight:
+    return SymbolNight(symbol=symbol, outcome=outcome, reason=reason, trades=None, sharpe=None, costliest=None)

@@ -250,5 +250,4 @@ def _golden(brain: Brain, bars: pl.DataFrame) -> dict[str, Any]:
 
 
 def _figures(report: WalkForwardReport) -> dict[str, float]:
-    plain = report.model_dump(exclude={"by_regime", "refusals", "daily"})
-    return {name: float(value) for name, value in plain.items() if value is not None}
+    return {name: float(value) for name, value in report if isinstance(value, int | float)}

@@ -6,6 +6,7 @@ import pytest
 
 from huracan_assets.partitions import partition_key, symbol_day
 from huracan_assets.registry.bundle import MANIFEST, SIGNATURE
+from huracan_assets.shadow.assets import DECISIONS, REASONS
 from huracan_assets_tests.end_to_end.conftest import ELSEWHERE, NewEngine, Night, run_night
 
 
@@ -23,7 +24,8 @@ def assets_of(night: Night) -> set[str]:
 
 
 def test_a_night_leaves_every_asset_in_the_lake_and_on_record(night: Night) -> None:
-    assert assets_of(night) == {place.split("/")[0] for place in night.lake}
+    beside_the_ledger = {DECISIONS, REASONS}
+    assert assets_of(night) | beside_the_ledger == {place.split("/")[0] for place in night.lake}
     key = partition_key(night.day, night.symbol)
     assert assets_of(night) == {asset for asset, partition in night.recorded if partition == key}
 
@@ -76,3 +78,23 @@ def test_a_rerun_doubles_no_trade_in_the_memory(night: Night, next_night: Night)
     with next_night.engine.opened(), postgres.connection() as connection:
         remembered = remembered_ledger(connection, night.symbol, night.day)
     assert remembered.height == night.engine.frame("shadow_ledger", night.symbol, night.day).height
+
+
+def test_a_rerun_analyses_every_trade_once(night: Night, next_night: Night) -> None:
+    from huracan_assets.resources import postgres
+
+    ledger = next_night.engine.frame("shadow_ledger", night.symbol, night.day)
+    decisions = next_night.engine.frame("shadow_decisions", night.symbol, night.day)
+    where = "WHERE symbol = %s AND night = %s"
+    with next_night.engine.opened(), postgres.connection() as connection:
+        counted = {
+            table: connection.execute(f"SELECT count(*) FROM {table} {where}", (night.symbol, night.day)).fetchone()
+            for table in ("win_analysis", "loss_analysis", "post_exit_tracking")
+        }
+        refused = connection.execute(f"SELECT gate, bars FROM missed_trades {where}", (night.symbol, night.day))
+        gates = dict(refused.fetchall())
+    wins, losses, exits = (row[0] for row in counted.values() if row is not None)
+    assert wins + losses == exits == ledger.height
+    names = decisions.filter(decisions["refused_by"] != "")["refused_by"].to_list()
+    assert gates == {name: names.count(name) for name in set(names)}
+    assert gates == next_night.engine.document("shadow_ledger", night.symbol, night.day)["refusals"]

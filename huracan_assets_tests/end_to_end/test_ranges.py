@@ -22,7 +22,7 @@ from huracan_assets_tests.real_candles import archive_variables
 
 DAYS = 5
 HALT, HALT_MINUTES = date(2023, 3, 24), 80  # every symbol, 12:40 to 14:00 UTC
-MADE = "candles,hourly_candles,minute_status,funding_rates,features"
+MADE = "candles,hourly_candles,minute_status,funding_rates,perpetual_candles,features"
 
 
 def run_into(engine: Engine, lake: Path, keys: list[str]) -> list[Ended]:

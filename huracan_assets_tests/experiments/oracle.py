@@ -21,9 +21,8 @@ from huracan_assets.market.grid import MinuteGrid
 from huracan_assets.market.synthetic import FLOW_HALF_LIFE, SHARE_NOISE, SHARE_PER_FLOW, SyntheticSource
 from huracan_assets.settings import Settings
 from huracan_assets.shadow.ledger import daily_returns, trade
-from huracan_assets.simulation.conditions import trade_conditions
 from huracan_assets.simulation.costs import Costs
-from huracan_assets.simulation.trade_outcomes import trade_outcomes
+from huracan_assets.simulation.trade_market import TradeMarket
 from huracan_assets.validation.sharpe import annual_sharpe, profit_factor
 
 Floats = NDArray[np.float64]
@@ -73,11 +72,10 @@ def _earned(settings: Settings, source: SyntheticSource, symbol: str, first: dat
     as_of = pl.Series("as_of", grid.known_at[closes].astype("datetime64[us]")).dt.replace_time_zone("UTC")
     bars = as_of.to_frame()
     costs, position = Costs.of(settings.simulation), settings.decision.position_gbp
-    conditions = trade_conditions(grid, bars, costs, settings.simulation, position)
-    outcomes = trade_outcomes(grid, bars, source.funding(symbol, first, last), costs, settings.simulation, position)
+    market = TradeMarket.of(grid, bars, source.funding(symbol, first, last), costs, settings.simulation, position)
     decay = PERSISTENCE ** np.arange(settings.simulation.latency_minutes, settings.simulation.horizon_minutes)
     expected = settings.market.synthetic.edge * np.abs(x[closes]) * decay.sum()
-    accepted = expected >= settings.decision.min_edge_to_cost * 2.0 * conditions.taker_bps
+    accepted = expected >= settings.decision.min_edge_to_cost * 2.0 * market.conditions.taker_bps
     decisions = pl.DataFrame(
         {
             "as_of": as_of,
@@ -94,6 +92,6 @@ def _earned(settings: Settings, source: SyntheticSource, symbol: str, first: dat
             "fold": np.zeros(len(closes), np.int32),
         }
     )
-    ledger = trade(symbol, decisions, outcomes, settings.decision).ledger
+    ledger = trade(symbol, decisions, market, settings.decision).ledger
     daily = daily_returns(ledger, first, last, position)["net_return"].to_numpy()
     return Earned(annual_sharpe(daily), ledger.height, profit_factor(ledger["net_bps"].to_numpy()))

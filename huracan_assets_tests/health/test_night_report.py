@@ -19,6 +19,7 @@ def documents(handed_over: bool, approved: bool, sharpe: float | None = 1.5) -> 
         "handoff_bundle": {"handed_over": handed_over, "reason": "because it is so"},
         "gate_verdict": {"approved": approved},
         "walk_forward_report": {"trades": 12, "sharpe": sharpe},
+        "trade_analysis": {"losses": [{"cause": "gave_back"}, {"cause": "costs"}] if sharpe else []},
     }
 
 
@@ -32,6 +33,7 @@ def test_a_run_that_succeeded_is_told_by_its_verdict_and_its_bundle(
     report = night_report(DAY, ["A-B"], {"A-B": GOOD}, {"A-B": documents(handed_over, approved)})
     (line,) = report.symbols
     assert (line.outcome, line.reason, line.trades, line.sharpe) == (outcome, "because it is so", 12, 1.5)
+    assert line.costliest == "gave_back"
     assert report.count(outcome) == 1
     assert report.unfinished == []
 
@@ -47,6 +49,7 @@ def test_symbols_keep_their_order_and_those_without_a_verdict_are_unfinished() -
     ]
     assert report.symbols[2].reason == "features: no candles"
     assert report.symbols[1].sharpe is None
+    assert [line.costliest for line in report.symbols] == [None, None, None]
     assert report.unfinished == ["G-H", "C-D"]
     assert (report.count("failed"), report.count("missing"), report.count("handed over")) == (1, 1, 0)
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from huracan_assets.guards.leakage import Finding
-from huracan_assets.memory.trade_memory import check_known
+from huracan_assets.memory.recall import check_known
 from huracan_assets_tests.leak_zoo import night
 from huracan_assets_tests.leak_zoo.habitats import refused
 from huracan_assets_tests.leak_zoo.leak import Leak

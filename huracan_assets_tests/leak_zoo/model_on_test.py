@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from huracan_assets.learning.lightgbm_model import fit_pair
+from huracan_assets.learning.lightgbm_model import bin_rows, fit_pair
 from huracan_assets.learning.side_model import SidePair
 from huracan_assets_tests.leak_zoo import night
 from huracan_assets_tests.leak_zoo.leak import Leak
@@ -12,9 +12,10 @@ from huracan_assets_tests.leak_zoo.scaler_on_all import judged
 
 
 def late() -> tuple[SidePair, ...]:
-    room, settings = night.room(), night.SETTINGS
+    room, settings, seed = night.room(), night.SETTINGS.learning.lightgbm, night.SETTINGS.seed
     rows = np.union1d(room.folds[0].train, room.folds[0].test)
-    return (fit_pair(room.ts, rows, settings.learning.lightgbm, settings.seed), *night.models().per_fold[1:])
+    binned = bin_rows(room.ts, room.folds[0].train, settings, seed)
+    return (fit_pair(room.ts, rows, settings, seed, night.EMBARGO, binned), *night.models().per_fold[1:])
 
 
 LEAK = Leak(

@@ -30,7 +30,8 @@ SYMBOL, BENCHMARK = "ETH-USDT", "BTC-USDT"
 FIRST, DAYS = date(2021, 2, 1), 24
 LAST = FIRST + DAY * (DAYS - 1)
 WINDOW = days_between(FIRST, LAST)
-SMALL = {"learning": {"first_train_days": 8, "folds": 3, "lightgbm": {"rounds": 10}}, "look_back_days": DAYS}
+TREES = {"rounds": 10, "fewest_rounds": 3}
+SMALL = {"learning": {"first_train_days": 8, "folds": 3, "lightgbm": TREES}, "look_back_days": DAYS}
 SETTINGS = read_settings("local", SMALL)
 EMBARGO = timedelta(minutes=SETTINGS.learning.embargo_minutes)
 POSITION = SETTINGS.decision.position_gbp
@@ -95,7 +96,7 @@ def room() -> Classroom:
 @cache
 def models() -> WalkForwardModels:
     """The honest night's LightGBM and its out-of-fold answers."""
-    return train_walk_forward(room().ts, room().folds, SETTINGS.learning.lightgbm, SETTINGS.seed)
+    return train_walk_forward(room().ts, room().folds, SETTINGS.learning.lightgbm, SETTINGS.seed, EMBARGO)
 
 
 @cache

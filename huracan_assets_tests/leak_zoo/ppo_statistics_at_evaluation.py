@@ -24,12 +24,12 @@ def agent() -> bytes:
     market = make_market(ts.features, np.append(np.diff(ts.gross_bps[:, 0]), np.nan), ts.cost_bps[:, 0], fold.train)
     begin_stage(learner, market, 256)
     list(train(learner, market))
-    return save(learner)
+    return save([learner])
 
 
 def judged(updating: bool) -> list[Finding]:
     ts, fold, frozen = night.room().ts, night.room().folds[-1], agent()
-    learner = load(frozen)
+    (learner,) = load(frozen)
     if updating:
         learner.observation.update(ts.features[fold.test])
     votes: NDArray[np.float64] = np.full(len(ts), np.nan)

@@ -72,7 +72,9 @@ def test_the_schema_is_there_with_its_vectors(engine_home: Path) -> None:
     with connection() as conn:
         tables = {row[0] for row in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
         distance = conn.execute("SELECT '[1,2]'::vector <-> '[4,6]'::vector").fetchone()
-    assert tables == {"alembic_version", "embeddings", "trade_memory", "pattern_library"}
+    memory = {"memory_nights", "trade_memory", "set_ups", "pattern_library", "cross_searches"}
+    analysts = {"win_analysis", "loss_analysis", "post_exit_tracking", "missed_trades"}
+    assert tables == {"alembic_version"} | memory | analysts
     assert distance == (5.0,)
 
 
