@@ -33,7 +33,7 @@ from huracan_assets.market.assets import (
 )
 from huracan_assets.observability.plots import feature_heatmap
 from huracan_assets.observability.tables import markdown_table
-from huracan_assets.partitions import look_back, partition_key, symbol_day, trailing
+from huracan_assets.partitions import look_back, symbol_day, trailing
 from huracan_assets.resources.data_versions import provenance
 from huracan_assets.resources.io_manager import artifact
 from huracan_assets.resources.lake import Lake
@@ -41,8 +41,8 @@ from huracan_assets.resources.materialize import (
     RangeResult,
     check_partitions,
     make_range,
-    record,
     record_forgotten,
+    record_healed,
     room,
 )
 from huracan_assets.settings import settings
@@ -119,10 +119,8 @@ def feature_version(context: dg.AssetExecutionContext) -> dg.MaterializeResult[F
     stale = stale_features(lake, symbol, window)
     if stale:
         context.log.info(f"healing {len(stale)} days of features of {symbol}, {stale[0]} to {stale[-1]}")
-    healed = make_features(context, symbol, stale)
     made_of = provenance(context, features)
-    for past, metadata in healed.items():
-        record(context, features.key, partition_key(past, symbol), {**metadata, "healed": True}, made_of)
+    record_healed(context, features.key, symbol, make_features(context, symbol, stale), made_of)
     record_forgotten(context, features.key, symbol, window, made_of)
     baseline = pin(lake, BASELINE)
     version = FeatureVersion(

@@ -23,7 +23,7 @@ from huracan_assets.market.status_inputs import stale_days
 from huracan_assets.observability.plots import price_and_volume
 from huracan_assets.observability.progress import progress
 from huracan_assets.observability.tables import markdown_table
-from huracan_assets.partitions import partition_key, symbol_day, trailing
+from huracan_assets.partitions import partition_key, trailing
 from huracan_assets.resources.lake import Lake
 from huracan_assets.resources.materialize import (
     Made,
@@ -31,8 +31,8 @@ from huracan_assets.resources.materialize import (
     by_symbol,
     conclude,
     make_range,
-    record,
     record_forgotten,
+    record_healed,
     room,
 )
 from huracan_assets.settings import settings
@@ -136,10 +136,9 @@ def make_candles(context: dg.AssetExecutionContext, symbol: str, days: Sequence[
     """
     made = _fetch(context, {symbol: days}, plot=len(days) == 1)
     if symbol in made.failed:
-        for key, metadata in made.partitions.items():
-            record(context, dg.AssetKey("candles"), key, {**metadata, "healed": True})
+        record_healed(context, candles.key, symbol, made.days_of(symbol))
         raise made.error(symbol)
-    return {symbol_day(key)[0]: metadata for key, metadata in made.partitions.items()}
+    return made.days_of(symbol)
 
 
 def make_hourly(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> dict[date, Mapping[str, Any]]:
@@ -257,8 +256,7 @@ def heal(context: dg.AssetExecutionContext, asset: str, symbol: str, days: Seque
     missing = stale(lake, symbol, days, settings().market) if stale else lake.missing(asset, symbol, days)
     if missing:
         context.log.info(f"healing {len(missing)} days of {asset} of {symbol}, {missing[0]} to {missing[-1]}")
-        for day, metadata in MAKERS[asset](context, symbol, missing).items():
-            record(context, dg.AssetKey(asset), partition_key(day, symbol), {**metadata, "healed": True})
+        record_healed(context, dg.AssetKey(asset), symbol, MAKERS[asset](context, symbol, missing))
     record_forgotten(context, dg.AssetKey(asset), symbol, days)
     return missing
 
@@ -296,8 +294,8 @@ def heal_history(
     }
     for day in write_days(market_source(), lake, wanted):
         if isinstance(day, Written):
-            metadata = {**_candle_metadata(day.frame, day.digest, plot=False), "healed": True}
-            record(context, dg.AssetKey("candles"), partition_key(day.day, day.symbol), metadata)
+            metadata = _candle_metadata(day.frame, day.digest, plot=False)
+            record_healed(context, candles.key, day.symbol, {day.day: metadata})
         elif not isinstance(day.error, MissingDays):
             failed.setdefault(day.symbol, str(day.error))
     return failed

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from huracan_assets.errors import HuracanError
 from huracan_assets.partitions import partition_key, symbol_day, symbol_days
 from huracan_assets.resources.data_versions import DATA_VERSION, inputs_moved, provenance
+from huracan_assets.resources.event_log import log_materializations
 from huracan_assets.resources.lake import Lake, content_hash
 
 OWNERS = ["team:huracan"]
@@ -67,6 +68,11 @@ class Made:
         errors = self.failed[symbol]
         return errors[0] if len(errors) == 1 else HuracanError(_several(errors))
 
+    def days_of(self, symbol: str) -> dict[date, Mapping[str, Any]]:
+        """The partitions of one symbol by day."""
+        keys = {symbol_day(key): metadata for key, metadata in self.partitions.items()}
+        return {day: metadata for (day, name), metadata in keys.items() if name == symbol}
+
     def joined(self, other: Made) -> Made:
         """Both together."""
         return Made(self.partitions | other.partitions, self.failed | other.failed)
@@ -102,7 +108,7 @@ def conclude(context: dg.AssetExecutionContext, made: Made) -> RangeResult:
     """
     partitions = dict(sorted(made.partitions.items()))
     if made.failed:
-        _record_all(context, partitions, provenance(context, context.assets_def))
+        record(context, context.asset_key, partitions, provenance(context, context.assets_def))
         if len(made.failed) == 1 and not partitions:
             raise made.error(next(iter(made.failed)))
         symbols = made.failed.keys() | {symbol_day(key)[1] for key in partitions}
@@ -115,14 +121,7 @@ def conclude(context: dg.AssetExecutionContext, made: Made) -> RangeResult:
     yield dg.MaterializeResult(data_version=dg.DataVersion(only_digest))
     made_of = provenance(context, context.assets_def)
     if len(partitions) > 1 or inputs_moved(context.instance, context.asset_key, next(iter(partitions)), made_of):
-        _record_all(context, partitions, made_of)
-
-
-def _record_all(
-    context: dg.AssetExecutionContext, partitions: Mapping[str, Mapping[str, Any]], made_of: Mapping[str, str]
-) -> None:
-    for key, metadata in partitions.items():
-        record(context, context.asset_key, key, metadata, made_of)
+        record(context, context.asset_key, partitions, made_of)
 
 
 def _several(errors: list[HuracanError]) -> str:
@@ -133,25 +132,39 @@ def _several(errors: list[HuracanError]) -> str:
 def record(
     context: dg.AssetExecutionContext | dg.OpExecutionContext,
     asset: dg.AssetKey,
-    key: str,
-    metadata: Mapping[str, Any],
+    made: Mapping[str, Mapping[str, Any]],
     made_of: Mapping[str, str] | None = None,
 ) -> None:
-    """Record that this run has made a partition: a healed day, a good one among failed ones, one of a range.
+    """Record that this run has made partitions: healed days, good ones among failed ones, those of a range.
 
     Args:
-        metadata: `content_sha256` among it, which becomes the data version.
-        made_of: tags of `data_versions.provenance`; without them Dagster never calls the partition stale.
+        made: metadata of each partition key, `content_sha256` among it, which becomes the data version.
+        made_of: tags of `data_versions.provenance`; without them Dagster never calls the partitions stale.
     """
-    day, symbol = symbol_day(key)
-    context.log_event(
-        dg.AssetMaterialization(
-            asset_key=asset,
-            partition=dg.MultiPartitionKey({"day": day.isoformat(), "symbol": symbol}),
-            metadata=dict(metadata),
-            tags={**(made_of or {}), DATA_VERSION: str(metadata["content_sha256"])},
+    events = []
+    for key, metadata in made.items():
+        day, symbol = symbol_day(key)
+        events.append(
+            dg.AssetMaterialization(
+                asset_key=asset,
+                partition=dg.MultiPartitionKey({"day": day.isoformat(), "symbol": symbol}),
+                metadata=dict(metadata),
+                tags={**(made_of or {}), DATA_VERSION: str(metadata["content_sha256"])},
+            )
         )
-    )
+    log_materializations(context, events)
+
+
+def record_healed(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext,
+    asset: dg.AssetKey,
+    symbol: str,
+    made: Mapping[date, Mapping[str, Any]],
+    made_of: Mapping[str, str] | None = None,
+) -> None:
+    """Record days of a symbol that another asset's step has made; arguments as `record`."""
+    healed = {partition_key(day, symbol): {**metadata, "healed": True} for day, metadata in made.items()}
+    record(context, asset, healed, made_of)
 
 
 def record_forgotten(
@@ -164,9 +177,9 @@ def record_forgotten(
     """Record those of `days` that lie in the lake but not in Dagster's log: a run was killed between the two."""
     known = context.instance.get_materialized_partitions(asset)
     forgotten = [day for day in days if partition_key(day, symbol) not in known]
-    for day in forgotten:
-        digest = Lake.open().frame_hash(asset.path[-1], symbol, day)
-        record(context, asset, partition_key(day, symbol), {"content_sha256": digest, "healed": True}, made_of)
+    lake = Lake.open()
+    digests = {day: {"content_sha256": lake.frame_hash(asset.path[-1], symbol, day)} for day in forgotten}
+    record_healed(context, asset, symbol, digests, made_of)
     return forgotten
 
 

@@ -51,7 +51,7 @@ def graph(content: dict[str, str], code: str = "1", heals: bool = False) -> list
         def make(symbol: str, days: list[date]) -> dict[date, Any]:
             if heals:
                 eve = days[0] - timedelta(days=1)
-                record(context, source.key, partition_key(eve, symbol), write("source", symbol, eve, "healed"))
+                record(context, source.key, {partition_key(eve, symbol): write("source", symbol, eve, "healed")})
             return {day: write("reader", symbol, day, f"read {code}") for day in days}
 
         yield from make_range(context, make)
@@ -133,7 +133,7 @@ def test_a_healed_partition_is_known_by_its_code_and_inputs(instance: dg.Dagster
         @dg.asset(**room("features"))
         def healer(context: dg.AssetExecutionContext) -> None:
             tags = provenance(context, assets[1]) if made_of else None
-            record(context, assets[1].key, KEYS[1], write("reader", SYMBOLS[0], DAYS[1], "healed"), tags)
+            record(context, assets[1].key, {KEYS[1]: write("reader", SYMBOLS[0], DAYS[1], "healed")}, tags)
 
         assert dg.materialize([healer], instance=instance, partition_key=KEYS[0]).success
 

@@ -11,10 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from huracan_assets.days import DAY, days_between
 from huracan_assets.errors import ContractError, HuracanError, MarketError, StorageError
 from huracan_assets.partitions import partition_key
+from huracan_assets.resources.event_log import BATCH
 from huracan_assets.resources.lake import Lake
-from huracan_assets.resources.materialize import RangeResult, by_symbol, check_partitions, make_range, record, room
+from huracan_assets.resources.materialize import (
+    RangeResult,
+    by_symbol,
+    check_partitions,
+    make_range,
+    record_healed,
+    room,
+)
 
 FIRST = date(2026, 1, 1)
 SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")  # the first of the list
@@ -151,10 +160,30 @@ def test_keys_in_any_order_are_days_of_each_symbol_in_order(pairs: list[tuple[da
 def test_a_healed_day_is_recorded_for_the_partition_it_belongs_to(instance: dg.DagsterInstance) -> None:
     @dg.asset(**room("market"))
     def healer(context: dg.AssetExecutionContext) -> None:
-        record(context, KEY, "2025-12-31|ETH-USDT", {"content_sha256": "abc", "healed": True})
+        record_healed(context, KEY, "ETH-USDT", {date(2025, 12, 31): {"content_sha256": "abc"}})
+
+    ended = dg.materialize([healer], instance=instance, partition_key="2026-01-01|BTC-USDT")
+    assert ended.success
+    assert recorded(instance) == {"2025-12-31|ETH-USDT"}
+    (entry,) = instance.fetch_materializations(KEY, limit=5).records
+    assert entry.event_log_entry.run_id == ended.run_id
+    assert entry.event_log_entry.step_key == "healer"
+    event = entry.asset_materialization
+    assert event is not None
+    assert event.metadata["healed"].value is True
+    assert (event.tags or {})["dagster/data_version"] == "abc"
+
+
+def test_more_days_than_one_write_takes_are_recorded_in_order(instance: dg.DagsterInstance) -> None:
+    days = days_between(date(2024, 1, 1), date(2024, 1, 1) + DAY * (BATCH + 1))
+
+    @dg.asset(**room("market"))
+    def healer(context: dg.AssetExecutionContext) -> None:
+        record_healed(context, KEY, "ETH-USDT", {day: {"content_sha256": str(day)} for day in days})
 
     assert dg.materialize([healer], instance=instance, partition_key="2026-01-01|BTC-USDT").success
-    assert recorded(instance) == {"2025-12-31|ETH-USDT"}
+    events = instance.fetch_materializations(KEY, limit=2 * BATCH, ascending=True).records
+    assert [entry.partition_key for entry in events] == [partition_key(day, "ETH-USDT") for day in days]
 
 
 @pytest.mark.parametrize(("bad", "passed"), [(None, True), ("SOL-USDT", False)])
