@@ -36,8 +36,8 @@ install: $(STAMP)  ## .venv with the pinned packages and the engine
 demo: $(STAMP)  ## a finished nightly symbol-day on the embedded default
 	$(BIN)/huracan demo
 
-test: $(STAMP)  ## the whole test suite; TEST_ARGS='-k gates' for a part
-	$(BIN)/python -m pytest $(TEST_ARGS)
+test: $(STAMP)  ## the whole test suite on two cores; TEST_ARGS='-k gates' for a part
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TEST_ARGS)
 
 lint: $(STAMP)  ## style, format, types, and the order of the rooms
 	$(BIN)/ruff check .
