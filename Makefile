@@ -37,7 +37,7 @@ demo: $(STAMP)  ## a finished nightly symbol-day on the embedded default
 	$(BIN)/huracan demo
 
 test: $(STAMP)  ## the whole test suite on two cores; TEST_ARGS='-k gates' for a part
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TEST_ARGS)
 
 lint: $(STAMP)  ## style, format, types, and the order of the rooms
 	$(BIN)/ruff check .

@@ -35,19 +35,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(config.stash[SESSION_HOME], ignore_errors=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two processes share the work (`-n 2 --dist loadgroup`), what one prepares for a session is made once."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-
-
-def _group(item: pytest.Item) -> str:
-    if "end_to_end" in item.path.parts:
-        return "end_to_end"
-    prepared = getattr(item, "fixturenames", ())
-    return next((name for name in ("cli_night", "engine_home") if name in prepared), str(item.path))
-
-
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the checkout."""

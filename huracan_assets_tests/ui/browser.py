@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 CHROMIUM = Path(os.environ.get("HURACAN_CHROMIUM", "/usr/bin/chromium"))
 VIEWPORT_PX = (1500, 1100)
-TIMEOUT_MS = 30_000
+GRAPH_PX = (2300, 1500)  # in a smaller window the page draws the rooms without their assets
+TIMEOUT_MS = 120_000  # for a machine that does much else
 
 GRAPH_NODES = "svg foreignObject"
 # Where Dagster's page keeps a reader's choices: a graph from top to bottom, and the menu folded away.
@@ -88,6 +89,7 @@ def webserver(home: Path, env: Mapping[str, str]) -> Iterator[str]:
 
 def open_graph(page: Page, url: str) -> None:
     """Open the lineage of all assets, the rooms unfolded from top to bottom, the whole of it in sight."""
+    page.set_viewport_size({"width": GRAPH_PX[0], "height": GRAPH_PX[1]})
     page.add_init_script(f"Object.assign(localStorage, {json.dumps(GRAPH_PREFERENCES)})")
     page.goto(f"{url}/asset-groups")
     page.locator(GRAPH_NODES).first.wait_for()

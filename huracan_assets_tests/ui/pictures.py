@@ -12,22 +12,28 @@ from typing import TYPE_CHECKING
 
 from huracan_assets.resources.local_engine import dagster_home
 from huracan_assets.settings import home
-from huracan_assets_tests.ui.browser import browser, open_asset, open_graph, open_plot, webserver, why_no_browser
+from huracan_assets_tests.ui.browser import (
+    GRAPH_PX,
+    browser,
+    open_asset,
+    open_graph,
+    open_plot,
+    webserver,
+    why_no_browser,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "pictures"
-GRAPH_WINDOW = {"width": 1900, "height": 1700}
 PAGE_WINDOW = {"width": 1400, "height": 1420}
-CANVAS = {"x": 372, "y": 112, "width": 1528, "height": 1588}
+CANVAS = {"x": 372, "y": 112, "width": GRAPH_PX[0] - 372, "height": GRAPH_PX[1] - 112}
 MOST_BYTES, COLOURS = 300_000, 128
 DRAWN_MS = 4_000  # the graph's lines come after its boxes, and nothing on the page says when
 
 
 def graph(page: Page, url: str) -> bytes:
     """The whole graph, room by room."""
-    page.set_viewport_size(GRAPH_WINDOW)  # type: ignore[arg-type]
     open_graph(page, url)
     page.wait_for_timeout(DRAWN_MS)
     return page.screenshot(clip=CANVAS)  # type: ignore[arg-type]
