@@ -15,6 +15,7 @@ from huracan_assets_tests.fixtures import cli_night, engine_home, session_home  
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 os.environ.update(DAGSTER_DISABLE_TELEMETRY="1", MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true")
+os.environ["COLUMNS"] = "160"  # tables are as wide whatever terminal the tests run in
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SESSION_HOME = pytest.StashKey[Path]()

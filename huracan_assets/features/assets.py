@@ -119,8 +119,9 @@ def feature_version(context: dg.AssetExecutionContext) -> dg.MaterializeResult[F
     stale = stale_features(lake, symbol, window)
     if stale:
         context.log.info(f"healing {len(stale)} days of features of {symbol}, {stale[0]} to {stale[-1]}")
-    made_of = provenance(context, features)
-    record_healed(context, features.key, symbol, make_features(context, symbol, stale), made_of)
+    healed = make_features(context, symbol, stale)
+    made_of = provenance(context, features)  # after it: what it stands on may have been healed on the way
+    record_healed(context, features.key, symbol, healed, made_of)
     record_forgotten(context, features.key, symbol, window, made_of)
     baseline = pin(lake, BASELINE)
     version = FeatureVersion(
