@@ -52,6 +52,17 @@ def held_change(x: Array, past: Array, minutes: int, factor: float, limit: float
 
 
 @njit(cache=True, nogil=True)
+def held_change_in_units(x: Array, minutes: int, unit: Array, limit: float) -> Array:
+    """(x - x, `minutes` ago) / unit, held within +-limit; NaN where the unit is zero; (n,)."""
+    out = np.full(x.size, np.nan)
+    for i in range(minutes, x.size):
+        if unit[i] != 0.0:
+            value = (x[i] - x[i - minutes]) / unit[i]
+            out[i] = -limit if value < -limit else (limit if value > limit else value)
+    return out
+
+
+@njit(cache=True, nogil=True)
 def place(x: Array, low: Array, high: Array, alone: float) -> Array:
     """Place of x between low and high, within 0..1; `alone` where they are the same; (n,)."""
     out = np.empty(x.size)

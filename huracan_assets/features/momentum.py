@@ -11,7 +11,6 @@ from huracan_assets.features.kernels import Array, held, held_change, ratio
 from huracan_assets.features.recursions import (
     LAST_PRICE_LIMIT,
     average_directional_index,
-    carry_forward,
     ema_gaps,
     wilder_shares,
 )
@@ -58,8 +57,7 @@ RSI_LENGTHS = (7, 14)
 
 def rises(w: Window) -> tuple[Array, Array]:
     """Wilder's share of rises in the moves of the close from the last one known, for both lengths."""
-    change = w.grid.close - lag(np.asarray(carry_forward(w.grid.close, LAST_PRICE_LIMIT)), 1)
-    return wilder_shares(change, w.grid.close, RSI_LENGTHS)
+    return wilder_shares(w.grid.close, RSI_LENGTHS)
 
 
 def rsi(w: Window, length: int) -> Array:

@@ -85,24 +85,29 @@ def ema_gaps(x: Array, spans: tuple[tuple[int, int], tuple[int, int], tuple[int,
 
 
 @njit(cache=True, nogil=True)
-def wilder_shares(change: Array, price: Array, lengths: tuple[int, int]) -> tuple[Array, Array]:
-    """U / (U + D) for both lengths: Wilder's means of the rises and the falls that `change` holds, in price; (n,) each.
+def wilder_shares(close: Array, lengths: tuple[int, int]) -> tuple[Array, Array]:
+    """U / (U + D) for both lengths: Wilder's means of the rises and falls of the close from the last one known; (n,).
 
     A half where U + D is below STILL of the price: what is left then is the memory of moves long past.
     """
-    n = change.size
+    n = close.size
     first, second = np.full(n, np.nan), np.full(n, np.nan)
     a, b = 1.0 / lengths[0], 1.0 / lengths[1]
-    up_a, down_a, up_b, down_b, little, seen, silent = 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0
+    up_a, down_a, up_b, down_b, little, seen = 0.0, 0.0, 0.0, 0.0, 0.0, 0
+    last, silent, still = np.nan, 0, 0  # the last close known, minutes since then, minutes without a change
     for i in range(n):
-        if np.isnan(change[i]):
-            silent += 1
-            seen = 0 if silent > LAST_PRICE_LIMIT else seen
+        change = close[i] - last if silent <= LAST_PRICE_LIMIT else np.nan
+        silent += 1
+        if not np.isnan(close[i]):
+            last, silent = close[i], 0
+        if np.isnan(change):
+            still += 1
+            seen = 0 if still > LAST_PRICE_LIMIT else seen
         else:
-            up, down = max(change[i], 0.0), max(-change[i], 0.0)
+            up, down = max(change, 0.0), max(-change, 0.0)
             up_a, down_a = _smoothed(up_a, up, a, seen), _smoothed(down_a, down, a, seen)
             up_b, down_b = _smoothed(up_b, up, b, seen), _smoothed(down_b, down, b, seen)
-            little, seen, silent = STILL * price[i], seen + 1, 0
+            little, seen, still = STILL * close[i], seen + 1, 0
         if seen >= lengths[0]:
             first[i] = up_a / (up_a + down_a) if up_a + down_a > little else 0.5
         if seen >= lengths[1]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from huracan_assets.features.declaration import HOUSE, Family
-from huracan_assets.features.kernels import Array, held, ratio
+from huracan_assets.features.kernels import Array, held, held_change_in_units, ratio
 from huracan_assets.features.moment_kernels import rolling_deviation, rolling_line
 from huracan_assets.features.momentum import RECURSION_MINUTES
-from huracan_assets.features.rolling import lag, least, span_ema, total
+from huracan_assets.features.rolling import least, span_ema, total
 from huracan_assets.features.window import Window
 
 FAMILY = Family("trend")
@@ -46,8 +46,7 @@ def efficiency_ratio(w: Window) -> Array:
 )
 def ema_slope(w: Window) -> Array:
     """(EMA21 - EMA21 five minutes ago) / ATR14, held at +-5."""
-    mean = span_ema(w.grid.close, 21)
-    return np.asarray(held(ratio(mean - lag(mean, 5), w.atr), 1.0, -5.0, 5.0))
+    return np.asarray(held_change_in_units(span_ema(w.grid.close, 21), 5, w.atr, 5.0))
 
 
 @FAMILY.feature(unit="sigma", low=-10.0, high=10.0, warm_up=300, inputs=("close",), source=f"{HOUSE}; least squares")

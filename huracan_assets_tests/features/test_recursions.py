@@ -59,9 +59,8 @@ def test_what_is_left_of_moves_long_past_is_stillness() -> None:
     rng = np.random.default_rng(3)
     close = 100.0 * np.exp(np.concatenate([np.cumsum(1e-3 * rng.standard_normal(n)), np.zeros(n)]))
     close[n:] = close[n - 1]
-    change = np.diff(close, prepend=np.nan)
     moved, still = slice(100, n), slice(n + 600, None)
-    for share in recursions.wilder_shares(change, close, (7, 14)):
+    for share in recursions.wilder_shares(close, (7, 14)):
         assert (share[still] == 0.5).all() and np.std(share[moved]) > 0.05
     assert (recursions.average_true_range(close, close, close, 14)[still] == 0.0).all()
     assert recursions.average_directional_index(close, close, 14)[-1] < 1e-12
@@ -80,7 +79,7 @@ def test_what_follows_a_minute_cannot_change_it(seed: int, cut: int) -> None:
             recursions.ema(x, 0.1, 1),
             *recursions.ema_gaps(x, SPANS),
             recursions.carry_forward(x, 5),
-            *recursions.wilder_shares(x - 10.0, y, (7, 14)),
+            *recursions.wilder_shares(x, (7, 14)),
             recursions.average_directional_index(x, x, 14),
             recursions.average_true_range(x, y, x, 14),
         ]
