@@ -7,15 +7,19 @@ peer (A B, B A, A B ...), so that a drift of the machine touches both alike; the
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 Measure = Callable[[], float]
+CHILD = Path(__file__).with_name("measured_child.py")
 
 
 @dataclass(frozen=True)
@@ -121,24 +125,23 @@ def measure_process(command: Sequence[str], env: Mapping[str, str] | None = None
     allowed = os.sched_getaffinity(0)
     if core is not None and core not in allowed:
         raise ValueError(f"core {core} is not one of this process's {sorted(allowed)}")
+    read, write = os.pipe()
     begin = time.perf_counter()
-    child = subprocess.Popen(
-        command,
+    ended = subprocess.run(
+        [sys.executable, "-S", "-E", str(CHILD), str(write), "" if core is None else str(core), *command],
         env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
+        pass_fds=(write,),
+        check=False,
     )
-    assert child.stdout is not None
-    output = child.stdout.read()
-    # wait4 alone knows the peak memory of this child and not of every child this process ever had.
-    _, status, usage = os.wait4(child.pid, 0)
     wall_s = time.perf_counter() - begin
-    child.returncode = os.waitstatus_to_exitcode(status)
-    child.stdout.close()
-    return Usage(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, child.returncode, output)
+    os.close(write)
+    with os.fdopen(read, "rb") as report:
+        exit_code, cpu_s, peak_kib = json.loads(report.read())
+    return Usage(wall_s, cpu_s, peak_kib / 1024, exit_code, ended.stdout)
 
 
 def seconds(work: Callable[[], object]) -> float:

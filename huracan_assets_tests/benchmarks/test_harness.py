@@ -103,3 +103,10 @@ def test_the_command_prints_one_json_line_each_and_tells_failure_by_its_status(
     assert [line["ok"] for line in lines] == [True, True, False]
     assert main(["absent"]) == 2
     assert "no benchmark is named absent" in capsys.readouterr().err
+
+
+def test_a_small_child_is_not_charged_with_the_memory_of_who_measures_it() -> None:
+    held = bytearray(300 * 2**20)
+    held[:: 2**12] = b"x" * len(held[:: 2**12])  # every page of it
+    assert measure_process((sys.executable, "-c", "pass")).peak_rss_mib < 100
+    assert len(held) == 300 * 2**20
