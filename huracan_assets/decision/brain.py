@@ -28,6 +28,7 @@ from huracan_assets.simulation.conditions import TradeConditions
 Floats = NDArray[np.float64]
 Document = TypeVar("Document", bound=BaseModel)
 
+AGAIN = "register or hand it over again"
 BRAIN_FILES = (
     "policy.json",
     "features.json",
@@ -42,6 +43,10 @@ class _Features(BaseModel):
     feature_set: str = "none"
     names: tuple[str, ...]
     recipe_sha256: str
+
+    @property
+    def trained_on(self) -> FeatureSet:
+        return FeatureSet(name=BASELINE, recipe_sha256=self.recipe_sha256, names=self.names)
 
 
 class _Lines(BaseModel):
@@ -95,7 +100,11 @@ class Brain:
         absent = [name for name in BRAIN_FILES if name not in files]
         if absent:
             raise ContractError(f"a Brain needs {', '.join(absent)}: register or hand it over again")
-        features, lines = _read(_Features, "features.json", files), _read(_Lines, "linear.json", files)
+        features = _read(_Features, "features.json", files)
+        refuse_another_pin(features.feature_set, features.trained_on)
+        # Before the rest: what was trained on an older recipe may be written in an older form, and that is no damage.
+        features.trained_on.refuse_unless(made, "the Brain")
+        lines = _read(_Lines, "linear.json", files)
         brain = cls(
             policy=_read(DecisionPolicy, "policy.json", files),
             models=(
@@ -106,25 +115,19 @@ class Brain:
             names=features.names,
             recipe_sha256=features.recipe_sha256,
         )
-        brain.refuse_mixed_files(features.feature_set)
-        brain.feature_set.refuse_unless(made, "the Brain")
+        brain.refuse_other_boosters()
         return brain
 
-    def refuse_mixed_files(self, pinned: str) -> None:
-        """Refuse a Brain whose files are of different Brains.
-
-        Args:
-            pinned: the feature set that its files name.
+    def refuse_other_boosters(self) -> None:
+        """Refuse a Brain whose boosters are another's.
 
         Raises:
-            ContractError: the set is not that of its features, or the boosters were trained on others.
+            ContractError: they were trained on other features than its own.
         """
-        again = "register or hand it over again"
-        own = self.feature_set
-        if pinned.rpartition("@")[2] != own.sha256:
-            raise ContractError(f"a Brain pins the feature set {pinned}, and its features are {own.reference}: {again}")
         if any(side.feature_names != self.names for side in self.models):
-            raise ContractError(f"a Brain's boosters were trained on other features than {own.short} names: {again}")
+            raise ContractError(
+                f"a Brain's boosters were trained on other features than {self.feature_set.short} names: {AGAIN}"
+            )
 
     def decisions(
         self,
@@ -150,6 +153,20 @@ class Brain:
             bars, regimes, signals, conditions, recalled, predict(self.models, features), vote(self.agent, features)
         )
         return decide(self.policy, evidence)
+
+
+def refuse_another_pin(pinned: str, own: FeatureSet) -> None:
+    """Refuse files that name another feature set than their own features make.
+
+    Args:
+        pinned: the feature set that the files name.
+        own: the set of the features in them.
+
+    Raises:
+        ContractError: the two differ.
+    """
+    if pinned.rpartition("@")[2] != own.sha256:
+        raise ContractError(f"a Brain pins the feature set {pinned}, and its features are {own.reference}: {AGAIN}")
 
 
 def _read(model: type[Document], name: str, files: Mapping[str, bytes]) -> Document:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from huracan_assets.decision.brain import Brain
 from huracan_assets.decision.policy import DecisionPolicy, Evidence, PastBars, decide, fit_policy
-from huracan_assets.errors import ContractError
+from huracan_assets.errors import ContractError, FeatureSetMismatch
 from huracan_assets.features.feature_sets import engine_set
 from huracan_assets.learning.calibration import fit_calibrators
 from huracan_assets.learning.training_set import TrainingSet
@@ -188,3 +188,11 @@ def test_a_brain_reads_back_its_ensemble_and_its_calibrators_to_the_bit() -> Non
     assert one.ensemble.known_at is not None and back.ensemble.known_at is not None
     assert one.ensemble.known_at > back.ensemble.known_at
     assert pl.Series([own.votes for own in one.ensemble.sources.values()]).min() == 800
+
+
+def test_a_brain_of_an_older_recipe_is_refused_for_that_even_where_its_policy_is_written_in_an_older_form() -> None:
+    older = replace(brain(), recipe_sha256="0" * 64).files() | {"policy.json": b'{"weights": {}}'}
+    with pytest.raises(FeatureSetMismatch):
+        Brain.from_files(older, engine_set())
+    with pytest.raises(ContractError, match=r"policy\.json"):
+        Brain.from_files(brain().files() | {"policy.json": b'{"weights": {}}'}, engine_set())
