@@ -63,7 +63,7 @@ def _own() -> float:
 def _peer() -> object:
     import torch
 
-    from huracan_assets_tests.benchmarks.ppo_peer import peer
+    from huracan_assets_tests.benchmarks.peers.stable_baselines import peer
 
     torch.set_num_threads(1)
     market, _ = planted(14_400, 1)
@@ -82,7 +82,7 @@ def _others() -> float:
 
 def _learn_equally() -> None:
     """Both learners reach the same return on a small task, or there is nothing to compare."""
-    from huracan_assets_tests.benchmarks.ppo_peer import greedy_net_bps, peer
+    from huracan_assets_tests.benchmarks.peers.stable_baselines import greedy_net_bps, peer
 
     market, achievable = planted(2000, 8, 8)
     learner = new_learner(8, TASK, 1)
