@@ -40,7 +40,7 @@ def calibration_page(
     return {
         "judged_rows": len(rows),
         "rejected": sum(one.rejected for pair in (*fitted.per_fold, fitted.final) for one in pair or ()),
-        "answers_without_a_map_of_their_regime": int(unseen),
+        "answers_by_all_regimes": int(unseen),
         "choices": markdown_table(list(_choices(fitted))),
         "figures": markdown_table(figures),
         **diagrams,
