@@ -33,13 +33,15 @@ def _of_cost(column: str, multiple: float) -> pl.Expr:
     return pl.col(column) >= multiple * pl.col("cost_bps")
 
 
+DATA_GAP = Rule(
+    "data_gap",
+    "minutes that nobody knows lie between the decision and the exit",
+    ("crosses_unknown",),
+    lambda a, d: pl.col("crosses_unknown"),
+)
+
 LOSSES: tuple[Rule, ...] = (
-    Rule(
-        "data_gap",
-        "minutes that nobody knows lie between the decision and the exit",
-        ("crosses_unknown",),
-        lambda a, d: pl.col("crosses_unknown"),
-    ),
+    DATA_GAP,
     Rule(
         "funding",
         "without the funding that it paid it would have won",
@@ -109,12 +111,7 @@ LOSSES: tuple[Rule, ...] = (
 )
 
 WINS: tuple[Rule, ...] = (
-    Rule(
-        "data_gap",
-        "minutes that nobody knows lie between the decision and the exit",
-        ("crosses_unknown",),
-        lambda a, d: pl.col("crosses_unknown"),
-    ),
+    DATA_GAP,
     Rule(
         "funding",
         "without the funding that it received it would have lost",

@@ -133,5 +133,5 @@ def test_recorded_candles_keep_the_contract_from_their_first_minute_on(shared: P
     source = ArchiveSource(shared / "data" / "candles_1m_2023")
     candles = source.candles(symbol, date(2023, 3, 1), date(2023, 6, 30))
     for day, of_day in split_days(candles, sorted(set(candles["ts"].dt.date()))).items():
-        validate_candles(of_day, symbol=symbol, day=day, origin="here")
-        validate_returns(of_day, CAP, symbol=symbol, origin="here")
+        assert validate_candles(of_day, symbol=symbol, day=day, origin="here").equals(of_day)
+        assert validate_returns(of_day, CAP, symbol=symbol, origin="here").equals(of_day)

@@ -151,11 +151,14 @@ def test_a_group_has_a_line_of_its_own_beside_that_of_all() -> None:
 
 
 def test_one_trade_and_one_bar_can_be_drawn() -> None:
-    picture(plots.equity_and_drawdown(minutes(1), np.array([-12.0])))
-    picture(plots.regime_ribbon(minutes(1), ["PANIC"]))
-    picture(plots.reliability_diagram(np.array([1.0]), np.array([True])))
-    picture(plots.feature_heatmap(["one"], np.zeros((1, 1)), minutes(1)))
-    picture(plots.training_curve(np.array([1]), {"loss": np.array([0.5])}))
+    drawn = [
+        plots.equity_and_drawdown(minutes(1), np.array([-12.0])),
+        plots.regime_ribbon(minutes(1), ["PANIC"]),
+        plots.reliability_diagram(np.array([1.0]), np.array([True])),
+        plots.feature_heatmap(["one"], np.zeros((1, 1)), minutes(1)),
+        plots.training_curve(np.array([1]), {"loss": np.array([0.5])}),
+    ]
+    assert all(len(set(picture(one).convert("L").tobytes())) > 1 for one in drawn)  # none is blank
 
 
 def red_share(markdown: str) -> float:
