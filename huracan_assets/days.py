@@ -47,5 +47,7 @@ def steps(first: date, last: date, most: int) -> Iterator[tuple[date, date]]:
 
 
 def utc_now() -> datetime:
-    """The wall clock, read here alone: it decides which days and bars are closed, never what is in them."""
+    """The wall clock, read here alone: it decides which days and bars are closed, never what is in them, and
+    dates the entries of a log.
+    """
     return datetime.now(UTC)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Sequence
 
 import dagster as dg
 from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializationData
 from dagster._core.events.log import EventLogEntry
+
+from huracan_assets.days import utc_now
 
 BATCH = 500  # events a write
 
@@ -43,7 +44,7 @@ def log_materializations(
                 job_name=step.job_name,
                 run_id=step.run_id,
                 error_info=None,
-                timestamp=time.time(),
+                timestamp=utc_now().timestamp(),
                 step_key=step.step.key,
                 dagster_event=logged,
             )
