@@ -156,7 +156,7 @@ def _one_update(
     level = level_at(stage.done, stage.updates, settings.curriculum_share if stage.index == 0 else 0.0)
     rollout = collect(learner.network, board, env, starts[level], learner.rng, scale_bps, settings)
     losses = update(learner.network, learner.adam, rollout, settings, rate, learner.rng)
-    learner.global_step += len(rollout.actions)
+    learner.global_step += len(rollout.rows.actions)
     stage.done += 1
     where = {"global_step": float(learner.global_step), "stage": float(stage.index), "seed": float(learner.seed)}
     return where | {"charts/learning_rate": rate, "charts/level": float(level)} | rollout.charts | losses

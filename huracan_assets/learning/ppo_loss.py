@@ -30,8 +30,8 @@ PARTS = ("policy_loss", "value_loss", "entropy", "old_approx_kl", "approx_kl", "
 LEAST_SPREAD = 1e-8
 
 
-class Minibatch(NamedTuple):
-    """Rows of a rollout, (b,) each but `observations` (b, inputs)."""
+class Experience(NamedTuple):
+    """Rows of a rollout, all or a minibatch of them: (b,) each but `observations` (b, inputs)."""
 
     observations: Tensor
     actions: Tensor
@@ -55,14 +55,14 @@ class Slopes(NamedTuple):
     parts: Tensor
 
 
-def loss_slopes(logits: Tensor, values: Tensor, batch: Minibatch, settings: PPOSettings) -> Slopes:
+def loss_slopes(logits: Tensor, values: Tensor, batch: Experience, settings: PPOSettings) -> Slopes:
     """The slopes of the module's loss by `logits` (actions, b) and `values` (b,)."""
     if logits.device.type == "cpu":
         return looped_slopes(logits, values, batch, settings)
     return tensor_slopes(logits, values, batch, settings)
 
 
-def tensor_slopes(logits: Tensor, values: Tensor, batch: Minibatch, settings: PPOSettings) -> Slopes:
+def tensor_slopes(logits: Tensor, values: Tensor, batch: Experience, settings: PPOSettings) -> Slopes:
     """`loss_slopes` on any device."""
     import torch
 
@@ -89,7 +89,7 @@ def tensor_slopes(logits: Tensor, values: Tensor, batch: Minibatch, settings: PP
     return Slopes(by_logits, by_values[:, None], torch.stack([part.double().mean() for part in parts]))
 
 
-def looped_slopes(logits: Tensor, values: Tensor, batch: Minibatch, settings: PPOSettings) -> Slopes:
+def looped_slopes(logits: Tensor, values: Tensor, batch: Experience, settings: PPOSettings) -> Slopes:
     """`loss_slopes` on the CPU, in one loop."""
     import torch
 

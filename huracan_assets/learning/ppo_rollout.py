@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from huracan_assets.learning.market_env import ACCOUNT_COLUMNS, FLAT, MarketEnv, Path, account_columns, account_steps
+from huracan_assets.learning.ppo_loss import Experience
 from huracan_assets.learning.ppo_network import ActorCritic
 from huracan_assets.learning.ppo_observation import ObservationStatistics
 from huracan_assets.learning.ppo_reward import TERMS, Settlement, gae, settle
@@ -55,12 +56,7 @@ class Board:
 class Rollout:
     """One batch of experience, flattened over (bars, environments) in that order, on the network's device."""
 
-    observations: Tensor
-    actions: Tensor
-    log_probabilities: Tensor
-    values: Tensor
-    advantages: Tensor
-    returns: Tensor
+    rows: Experience
     charts: Metrics
 
 
@@ -102,8 +98,8 @@ def collect(
         torch.from_numpy(array.reshape(-1).astype(np.float32)).to(rows.device)
         for array in (values, advantages, advantages + values)
     )
-    charts = _charts(settled, done)
-    return Rollout(observations[: T * N], actions.view(-1), chosen.reshape(-1), value, advantage, returned, charts)
+    told = chosen.reshape(-1), value, advantage, returned
+    return Rollout(Experience(observations[: T * N], actions.view(-1), *told), _charts(settled, done))
 
 
 def _act(

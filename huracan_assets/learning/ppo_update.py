@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from huracan_assets.learning.ppo_adam import Adam
-from huracan_assets.learning.ppo_loss import PARTS, Minibatch, loss_slopes
+from huracan_assets.learning.ppo_loss import PARTS, Experience, loss_slopes
 from huracan_assets.learning.ppo_network import ActorCritic
 from huracan_assets.learning.ppo_rollout import Rollout
 from huracan_assets.settings import PPOSettings
@@ -24,14 +24,15 @@ def update(
     """
     import torch
 
-    count = len(rollout.actions)
-    columns = torch.stack((rollout.log_probabilities, rollout.values, rollout.advantages, rollout.returns))
+    whole = rollout.rows
+    count = len(whole.actions)
+    columns = torch.stack((whole.log_probabilities, whole.values, whole.advantages, whole.returns))
     found = []
     for _ in range(settings.epochs):
         order = torch.from_numpy(rng.permutation(count)).to(network.device)
         for index in torch.split(order, settings.minibatch):
-            rows = rollout.observations.index_select(0, index), rollout.actions.index_select(0, index)
-            batch = Minibatch(*rows, *columns.index_select(1, index).unbind())
+            rows = whole.observations.index_select(0, index), whole.actions.index_select(0, index)
+            batch = Experience(*rows, *columns.index_select(1, index).unbind())
             slopes = loss_slopes(*network.forward(batch.observations), batch, settings)
             network.backward(batch.observations, slopes.by_logits, slopes.by_values)
             norm = torch.linalg.vector_norm(network.gradient)
@@ -40,12 +41,12 @@ def update(
             found.append(slopes.parts)
     last = {f"losses/{name}": value for name, value in zip(PARTS, found[-1].tolist(), strict=True)}
     clipfrac = float(torch.stack(found)[:, PARTS.index("clipfrac")].mean())
-    return last | {"losses/clipfrac": clipfrac, "losses/explained_variance": _explained(rollout)}
+    return last | {"losses/clipfrac": clipfrac, "losses/explained_variance": _explained(whole)}
 
 
-def _explained(rollout: Rollout) -> float:
+def _explained(rows: Experience) -> float:
     """Share of the returns' variance that the critic had foreseen."""
-    returns = rollout.returns.double()
+    returns = rows.returns.double()
     spread = float(returns.var(correction=0))
-    residual = float((returns - rollout.values.double()).var(correction=0))
+    residual = float((returns - rows.values.double()).var(correction=0))
     return 1 - residual / spread if spread > 0 else 0.0

@@ -36,17 +36,17 @@ def test_probabilities_and_values_are_those_of_the_network_on_what_was_seen() ->
     learner, market = shaken(), noise_market()
     rollout = played(learner, market, 20)
     with deterministic_torch():
-        logits, values = learner.network.forward(rollout.observations)
-        logs = torch.log_softmax(logits, 0).gather(0, rollout.actions[None])[0]
-    assert torch.allclose(rollout.log_probabilities, logs, atol=1e-5)
-    assert torch.allclose(rollout.values, values, atol=1e-5)
-    assert rollout.log_probabilities.std() > 0.1  # there was something to tell apart
+        logits, values = learner.network.forward(rollout.rows.observations)
+        logs = torch.log_softmax(logits, 0).gather(0, rollout.rows.actions[None])[0]
+    assert torch.allclose(rollout.rows.log_probabilities, logs, atol=1e-5)
+    assert torch.allclose(rollout.rows.values, values, atol=1e-5)
+    assert rollout.rows.log_probabilities.std() > 0.1  # there was something to tell apart
 
 
 def test_the_account_that_is_seen_follows_from_the_actions() -> None:
     rollout = played(shaken(), noise_market(), 1000)  # no cut but at the end of the market
-    shown = rollout.observations.numpy().reshape(T, N, -1)[..., -ACCOUNT_COLUMNS:]
-    actions = rollout.actions.numpy().reshape(T, N)
+    shown = rollout.rows.observations.numpy().reshape(T, N, -1)[..., -ACCOUNT_COLUMNS:]
+    actions = rollout.rows.actions.numpy().reshape(T, N)
     columns, steps = account_columns(1000), account_steps(1000)
     state, seen = np.zeros(N, np.int64), 0
     for t in range(T):
@@ -62,9 +62,9 @@ def test_actions_are_drawn_from_the_policy() -> None:
     market = make_market(np.ones((300, 1), np.float32), np.zeros(300), np.ones(300))
     many = SMALL.model_copy(update={"environments": 512})
     rollout = played(learner, market, 2, many)
-    first = rollout.actions.numpy().reshape(T, -1)[0]  # everywhere flat
+    first = rollout.rows.actions.numpy().reshape(T, -1)[0]  # everywhere flat
     with deterministic_torch():
-        wanted = torch.softmax(learner.network.logits(rollout.observations[:1]), -1)[0].numpy()
+        wanted = torch.softmax(learner.network.logits(rollout.rows.observations[:1]), -1)[0].numpy()
     found = np.bincount(first, minlength=3) / len(first)
     assert np.abs(found - wanted).max() < 4 * np.sqrt(0.25 / len(first))
 
@@ -77,7 +77,7 @@ def test_a_cut_episode_is_bootstrapped_with_the_value_of_the_bar_it_was_cut_at()
         if name.startswith("critic"):
             weight.fill_(7.0 if name == "critic.4.bias" else 0.0)
     still = SMALL.model_copy(update={"hold_charge": 0.0})
-    advantages = played(learner, market, 4, still).advantages.numpy()  # every lane is cut several times
+    advantages = played(learner, market, 4, still).rows.advantages.numpy()  # every lane is cut several times
     delta = 7 * (SMALL.gamma - 1)
     assert np.isclose(advantages, delta, atol=1e-5).any()
     assert advantages.max() <= delta + 1e-5
@@ -101,10 +101,10 @@ def test_the_value_at_a_cut_is_that_of_the_bar_and_account_arrived_at() -> None:
     env.state.row, env.state.end = before
     path = env.path(settings.rollout_bars, twin, market.starts)  # the same bars again
     columns, steps = account_columns(2), account_steps(2)
-    shown = rollout.observations.numpy().reshape(settings.rollout_bars, 4, -1)
-    actions = rollout.actions.numpy().reshape(settings.rollout_bars, 4)
+    shown = rollout.rows.observations.numpy().reshape(settings.rollout_bars, 4, -1)
+    actions = rollout.rows.actions.numpy().reshape(settings.rollout_bars, 4)
     advantages, values = (
-        part.numpy().reshape(settings.rollout_bars, 4) for part in (rollout.advantages, rollout.values)
+        part.numpy().reshape(settings.rollout_bars, 4) for part in (rollout.rows.advantages, rollout.rows.values)
     )
     for t, lane in np.argwhere(path.truncated):
         state = int(np.flatnonzero((columns == shown[t, lane, -ACCOUNT_COLUMNS:]).all(axis=1))[0])

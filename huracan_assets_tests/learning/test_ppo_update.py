@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from huracan_assets.learning.ppo_adam import EPSILON, Adam
-from huracan_assets.learning.ppo_loss import PARTS, Minibatch, Slopes, looped_slopes, loss_slopes, tensor_slopes
+from huracan_assets.learning.ppo_loss import PARTS, Experience, Slopes, looped_slopes, loss_slopes, tensor_slopes
 from huracan_assets.learning.ppo_network import ActorCritic, deterministic_torch, orthogonal
 from huracan_assets_tests.learning.ppo_markets import SMALL
 
@@ -39,7 +39,7 @@ def outputs(of: ActorCritic, flat: Tensor, observations: Tensor) -> tuple[Tensor
     return answers[0], answers[1][:, 0]
 
 
-def minibatch(of: ActorCritic, seed: int) -> Minibatch:
+def minibatch(of: ActorCritic, seed: int) -> Experience:
     """Old probabilities and values far enough from the present ones for both clips to bite on both sides."""
     rng = np.random.default_rng(seed)
 
@@ -50,10 +50,10 @@ def minibatch(of: ActorCritic, seed: int) -> Minibatch:
     actions = torch.from_numpy(rng.integers(0, ACTIONS, B))
     logits, values = outputs(of, of.weights, observations)
     logs = torch.log_softmax(logits, 1).gather(1, actions[:, None])[:, 0]
-    return Minibatch(observations, actions, logs + draw(0.4), values + draw(0.4), draw(2.0), values + draw(0.6))
+    return Experience(observations, actions, logs + draw(0.4), values + draw(0.4), draw(2.0), values + draw(0.6))
 
 
-def paper_loss(logits: Tensor, values: Tensor, batch: Minibatch) -> Tensor:
+def paper_loss(logits: Tensor, values: Tensor, batch: Experience) -> Tensor:
     logs = torch.log_softmax(logits, 1)
     ratio = (logs.gather(1, batch.actions[:, None])[:, 0] - batch.log_probabilities).exp()
     advantages = (batch.advantages - batch.advantages.mean()) / (batch.advantages.std(correction=0) + 1e-8)
@@ -76,7 +76,7 @@ def test_the_gradient_is_autograds(slopes_of: Callable[..., Slopes], seed: int) 
         slopes = slopes_of(logits, values, batch, SETTINGS)
         own.backward(batch.observations, slopes.by_logits, slopes.by_values)
     flat = own.weights.double().requires_grad_()
-    exact = Minibatch(*(part.double() if part.is_floating_point() else part for part in batch))
+    exact = Experience(*(part.double() if part.is_floating_point() else part for part in batch))
     loss = paper_loss(*outputs(own, flat, exact.observations), exact)
     loss.backward()  # type: ignore[no-untyped-call]
     assert flat.grad is not None
@@ -120,7 +120,7 @@ def test_adam_is_torchs() -> None:
         assert torch.equal(weights, theirs.detach())
 
 
-def _all_branches(logits: Tensor, values: Tensor, batch: Minibatch) -> None:
+def _all_branches(logits: Tensor, values: Tensor, batch: Experience) -> None:
     """Every sign of the advantage with a ratio below, within and above the clip, and values alike, each many times."""
     logs = torch.log_softmax(logits, 0).gather(0, batch.actions[None])[0]
     ratio = (logs - batch.log_probabilities).exp()
@@ -175,6 +175,6 @@ def test_orthogonal_weights() -> None:
 def test_a_policy_that_is_sure_has_finite_slopes(slopes_of: Callable[..., Slopes]) -> None:
     logits = torch.tensor([[500.0, 0.0], [-500.0, 0.0], [-500.0, 0.0]])
     column = torch.tensor([0.0, 1.0])
-    batch = Minibatch(column[:, None], torch.tensor([0, 1]), torch.zeros(2), column, torch.ones(2), column)
+    batch = Experience(column[:, None], torch.tensor([0, 1]), torch.zeros(2), column, torch.ones(2), column)
     for part in slopes_of(logits, column, batch, SETTINGS):
         assert torch.isfinite(part).all()
