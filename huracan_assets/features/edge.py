@@ -9,16 +9,16 @@ of the products below, so that a window needs only their rolling sums, joined as
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from huracan_assets.features.kernels import Array
+from huracan_assets.resources.compiled import njit
 
 MOVED, OPENS, CLOSES, R1, R3, R5, COUNT = range(7)  # places of the plain sums
 FIRST, SECOND = 7, 21  # of each condition: its four terms, then their ten products
 SUMS = 35
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _add_minute(sums: Array, prices: Array, i: int) -> None:
     """Add minute i to the sums, with the one before it; nothing where a price of the two is missing."""
     if i == 0:
@@ -41,7 +41,7 @@ def _add_minute(sums: Array, prices: Array, i: int) -> None:
     _add_terms(sums, SECOND, r1 * r5, tau * r5, r5 * r4, tau * r4)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _add_terms(sums: Array, at: int, s: float, t: float, u: float, v: float) -> None:
     """Four terms of a condition and their products, each pair once."""
     sums[at] += s
@@ -60,7 +60,7 @@ def _add_terms(sums: Array, at: int, s: float, t: float, u: float, v: float) -> 
     sums[at + 13] += u * v
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _condition(sums: Array, at: int, n: float, a: float, b: float, c: float, d: float) -> tuple[float, float]:
     """Mean and variance of a s + b t + c u + d v over the window's n minutes."""
     expected = (a * sums[at] + b * sums[at + 1] + c * sums[at + 2] + d * sums[at + 3]) / n
@@ -73,7 +73,7 @@ def _condition(sums: Array, at: int, n: float, a: float, b: float, c: float, d: 
     return expected, (own + 2.0 * crossed) / n - expected * expected
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _spread(sums: Array, least: int) -> float:
     """Signed root of the estimated squared spread from a window's sums."""
     n, moved = sums[COUNT], sums[MOVED]
@@ -89,7 +89,7 @@ def _spread(sums: Array, least: int) -> float:
     return root
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def rolling_edge(prices: Array, minutes: int, least: int) -> Array:
     """The spread over the last `minutes`, a fraction of the price, signed; (n,).
 

@@ -14,14 +14,15 @@ What a feature means is written in its family's file; recursions stand in `recur
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from huracan_assets.resources.compiled import njit
 
 Array = NDArray[np.float64]
 RANK_BLOCK = 512  # minutes whose counts are kept in the processor's nearest cache
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def ratio(numerator: Array, denominator: Array) -> Array:
     """Their quotient; NaN where the denominator is zero, so nothing becomes infinite; (n,)."""
     out = np.empty(numerator.size)
@@ -30,7 +31,7 @@ def ratio(numerator: Array, denominator: Array) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def held(x: Array, factor: float, low: float, high: float) -> Array:
     """factor * x, held within low..high; NaN stays NaN; (n,)."""
     out = np.empty(x.size)
@@ -40,7 +41,7 @@ def held(x: Array, factor: float, low: float, high: float) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def held_change(x: Array, past: Array, minutes: int, factor: float, limit: float) -> Array:
     """factor * (x - past, `minutes` ago), held within +-limit; (n,), NaN where nothing is so long ago."""
     out = np.full(x.size, np.nan)
@@ -51,7 +52,7 @@ def held_change(x: Array, past: Array, minutes: int, factor: float, limit: float
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def held_change_in_units(x: Array, minutes: int, unit: Array, limit: float) -> Array:
     """(x - x, `minutes` ago) / unit, held within +-limit; NaN where the unit is zero; (n,)."""
     out = np.full(x.size, np.nan)
@@ -62,7 +63,7 @@ def held_change_in_units(x: Array, minutes: int, unit: Array, limit: float) -> A
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def place(x: Array, low: Array, high: Array, alone: float) -> Array:
     """Place of x between low and high, within 0..1; `alone` where they are the same; (n,)."""
     out = np.empty(x.size)
@@ -74,7 +75,7 @@ def place(x: Array, low: Array, high: Array, alone: float) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def standardised(x: Array, mean: Array, deviation: Array) -> Array:
     """(x - mean) / deviation; NaN where there is no deviation; (n,)."""
     out = np.empty(x.size)
@@ -83,7 +84,7 @@ def standardised(x: Array, mean: Array, deviation: Array) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def correlation(var_x: Array, var_y: Array, cov: Array) -> Array:
     """Pearson's within [-1, 1], from variances and covariance; NaN where either does not vary; (n,)."""
     out = np.empty(cov.size)
@@ -95,7 +96,7 @@ def correlation(var_x: Array, var_y: Array, cov: Array) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _rolling_total(x: Array, window: int, least: int, averaged: bool) -> Array:
     n = x.size
     out = np.empty(n)
@@ -119,19 +120,19 @@ def _rolling_total(x: Array, window: int, least: int, averaged: bool) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def rolling_sum(x: Array, window: int, least: int) -> Array:
     """Sum of the present values among the last `window`; (n,)."""
     return _rolling_total(x, window, least, False)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def rolling_mean(x: Array, window: int, least: int) -> Array:
     """Mean of the present values among the last `window`; (n,)."""
     return _rolling_total(x, window, least, True)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def rolling_extreme(x: Array, window: int, least: int, sign: float) -> Array:
     """Highest present value among the last `window` where sign is 1, the lowest where it is -1; (n,)."""
     n = x.size
@@ -155,7 +156,7 @@ def rolling_extreme(x: Array, window: int, least: int, sign: float) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def rolling_range(high: Array, low: Array, window: int, least: int) -> tuple[Array, Array]:
     """Highest high and lowest low of the last `window`, NaN at the same minutes; (n,) each."""
     n = high.size
@@ -180,7 +181,7 @@ def rolling_range(high: Array, low: Array, window: int, least: int) -> tuple[Arr
     return top, bottom
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def sampled_rank(x: Array, samples: int, stride: int, least: int, first: int) -> Array:
     """Share of x[i], x[i - stride], ... (`samples` of them) that lie below x[i], ties by half; (n,).
 
@@ -207,7 +208,7 @@ def sampled_rank(x: Array, samples: int, stride: int, least: int, first: int) ->
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _put(ordered: Array, size: int, value: float) -> int:
     """Put a value among the first `size` ordered ones, the last one falling out where all places are taken."""
     k = min(size, ordered.size - 1)
@@ -218,7 +219,7 @@ def _put(ordered: Array, size: int, value: float) -> int:
     return min(size + 1, ordered.size)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _take(ordered: Array, size: int, value: float) -> int:
     """Take a value out of the first `size` ordered ones, if it is not beyond them."""
     if size == 0 or value > ordered[size - 1]:
@@ -231,7 +232,7 @@ def _take(ordered: Array, size: int, value: float) -> int:
     return size - 1
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def rolling_low_quantile(x: Array, window: int, least: int, first: int, share: float) -> Array:
     """The quantile `share`, at most a half, of the last `window` present values; (n,), NaN before `first`.
 
@@ -264,7 +265,7 @@ def rolling_low_quantile(x: Array, window: int, least: int, first: int, share: f
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def rolling_pattern_entropy(code: NDArray[np.int64], patterns: int, window: int, least: int) -> Array:
     """(n,) Shannon entropy of the codes 0..patterns-1 among the last `window`, over ln(patterns); -1 is no code."""
     n = code.size

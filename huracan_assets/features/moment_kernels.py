@@ -9,14 +9,14 @@ the kernels share stands in `kernels.py`.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from huracan_assets.features.kernels import Array
+from huracan_assets.resources.compiled import njit
 
 ROUNDING = 1e-9  # of the variance: what a line leaves over of less than this is rounding
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _inverses(window: int) -> Array:
     """1/c for c = 1 .. window, and 0 for 0: the mean of nothing adds nothing."""
     inverse = np.zeros(window + 1)
@@ -25,7 +25,7 @@ def _inverses(window: int) -> Array:
     return inverse
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def rolling_deviation(x: Array, window: int, least: int) -> tuple[Array, Array]:
     """Mean and population deviation of the present values among the last `window`; both (n,)."""
     n = x.size
@@ -63,7 +63,7 @@ def rolling_deviation(x: Array, window: int, least: int) -> tuple[Array, Array]:
     return mean, np.sqrt(deviation)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _central(c: float, m: float, s2: float, s3: float, s4: float) -> tuple[float, float, float]:
     """M2, M3, M4 (sums of powers around the mean) of c values from sums of powers around m below it."""
     m2 = s2 - c * m * m
@@ -72,7 +72,7 @@ def _central(c: float, m: float, s2: float, s3: float, s4: float) -> tuple[float
     return m2, m3, m4
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def rolling_shape(x: Array, window: int, least: int) -> tuple[Array, Array, Array]:
     """Population deviation, skewness and excess kurtosis of the last `window`; (n,) each, NaN without variance."""
     n = x.size
@@ -118,7 +118,7 @@ def rolling_shape(x: Array, window: int, least: int) -> tuple[Array, Array, Arra
     return deviation, skew, kurt
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def rolling_joint(x: Array, y: Array, window: int, least: int) -> tuple[Array, Array, Array, Array, Array]:
     """Means, population variances and covariance over the last `window`, of minutes at which both are present.
 
@@ -164,7 +164,7 @@ def rolling_joint(x: Array, y: Array, window: int, least: int) -> tuple[Array, A
     return mean_x, mean_y, var_x, var_y, cov
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def rolling_line(y: Array, window: int, least: int) -> tuple[Array, Array, Array]:
     """The least-squares line of the present values among the last `window` against time; (n,) each.
 

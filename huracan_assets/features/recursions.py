@@ -8,15 +8,15 @@ Output i reads inputs 0..i alone.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from huracan_assets.features.kernels import Array
+from huracan_assets.resources.compiled import njit
 
 LAST_PRICE_LIMIT = 60  # minutes a close stays "the last price"; beyond an hour's silence there is none
 STILL = 1e-12  # of the price: less is no move
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def carry_forward(x: Array, limit: int) -> Array:
     """The last known value, for at most `limit` minutes after it; (n,)."""
     n = x.size
@@ -31,13 +31,13 @@ def carry_forward(x: Array, limit: int) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _smoothed(mean: float, value: float, alpha: float, seen: int) -> float:
     """An exponential mean with one value more; the first value seeds it."""
     return (1.0 - alpha) * mean + alpha * value if seen else value
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def ema(x: Array, alpha: float, least: int) -> Array:
     """Exponential mean e = (1 - alpha) e + alpha x, seeded with the first value; NaN until `least` were seen; (n,).
 
@@ -57,7 +57,7 @@ def ema(x: Array, alpha: float, least: int) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def ema_gaps(x: Array, spans: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]) -> tuple[Array, Array, Array]:
     """Of three pairs of spans, the EMA of the first less that of the second; (n,) each.
 
@@ -84,7 +84,7 @@ def ema_gaps(x: Array, spans: tuple[tuple[int, int], tuple[int, int], tuple[int,
     return one, two, three
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def wilder_shares(close: Array, lengths: tuple[int, int]) -> tuple[Array, Array]:
     """U / (U + D) for both lengths: Wilder's means of the rises and falls of the close from the last one known; (n,).
 
@@ -115,7 +115,7 @@ def wilder_shares(close: Array, lengths: tuple[int, int]) -> tuple[Array, Array]
     return first, second
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def average_directional_index(high: Array, low: Array, length: int) -> Array:
     """Wilder's ADX within 0..1: his mean of DX = |P - M| / (P + M), P and M those of the movements up and down; (n,).
 
@@ -142,7 +142,7 @@ def average_directional_index(high: Array, low: Array, length: int) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def average_true_range(high: Array, low: Array, close: Array, length: int) -> Array:
     """Wilder's mean of max(high, last close) - min(low, last close); a gap's jump belongs to no minute; (n,).
 
@@ -164,7 +164,7 @@ def average_true_range(high: Array, low: Array, close: Array, length: int) -> Ar
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def true_range(high: Array, low: Array, close: Array) -> Array:
     """max(high, last close) - min(low, last close); (n,)."""
     out = np.empty(high.size)
@@ -173,7 +173,7 @@ def true_range(high: Array, low: Array, close: Array) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _true_range(high: Array, low: Array, close: Array, i: int) -> float:
     top: float = high[i]
     bottom: float = low[i]

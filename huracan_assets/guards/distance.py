@@ -6,8 +6,9 @@ Both here for one pair of samples and for every run of consecutive days against 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from huracan_assets.resources.compiled import njit
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -96,7 +97,7 @@ def ks_of_runs(values: Array, of_bar: Whole, day_count: int, length: int) -> Arr
     return _ks_of_runs(day[order], last_of_tie, day_count, length)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _shares(day: Whole, day_count: int, length: int) -> tuple[Array, Array]:
     """1/s + 1/(n - s) and 1/(n - s) of each run of s of the n values; 0 where a side has none."""
     size = np.zeros(day_count)
@@ -111,7 +112,7 @@ def _shares(day: Whole, day_count: int, length: int) -> tuple[Array, Array]:
     return each, rest
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _ks_of_runs(day: Whole, last_of_tie: NDArray[np.bool_], day_count: int, length: int) -> Array:
     """One walk through the values in order: `inside` counts, for every run at once, its values so far.
 

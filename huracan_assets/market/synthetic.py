@@ -20,7 +20,6 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from numba import njit
 
 from huracan_assets.days import MINUTES_PER_DAY, days_between
 from huracan_assets.market.contract import (
@@ -32,6 +31,7 @@ from huracan_assets.market.contract import (
 )
 from huracan_assets.market.source import Piece, Span, one_after_the_other, unknown_symbol
 from huracan_assets.market.synthetic_basis import basis_path
+from huracan_assets.resources.compiled import njit
 
 Floats = npt.NDArray[np.float64]
 
@@ -85,7 +85,7 @@ class _Day:
     funding: Floats
 
 
-@njit(cache=True)
+@njit()
 def _regime_path(regime: int, leave: Floats, turn: Floats, hazard: Floats, onward: Floats) -> npt.NDArray[np.int64]:
     """The regime of each minute: left with its hazard, for one drawn from its cumulative row of `onward`."""
     path = np.empty(leave.size, np.int64)
@@ -96,7 +96,7 @@ def _regime_path(regime: int, leave: Floats, turn: Floats, hazard: Floats, onwar
     return path
 
 
-@njit(cache=True)
+@njit()
 def _symbol_path(
     state: Floats,
     sigma: Floats,
