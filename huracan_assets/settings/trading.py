@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from huracan_assets.settings.section import Section
@@ -18,8 +20,11 @@ class SimulationSettings(Section):
     latency_minutes: int = Field(
         ge=1, description="whole minutes from the decision to the bar at whose open it is filled"
     )
+    entry: Literal["market", "limit"] = Field(description="a market order, or a post-only limit that rests")
+    limit_offset_half_spreads: float = Field(ge=0, description="of an entry's limit behind the last known price")
+    limit_patience_minutes: int = Field(ge=1, description="how long an entry's limit rests; then it is cancelled")
     participation_max: float = Field(gt=0, le=1, description="most of a minute's volume that one order takes")
-    fill_probability: float = Field(gt=0, le=1, description="of a market order; the stress tests lower it")
+    fill_probability: float = Field(gt=0, le=1, description="that an entry is sent; the stress tests lower it")
     touch_fill_probability: float = Field(ge=0, le=1, description="of a limit that the price touches and no more")
     fill_seed: int = Field(ge=0, description="of the draws of the two probabilities")
     minimum_notional_usdt: float = Field(ge=0, description="the venue refuses a smaller order")

@@ -13,6 +13,7 @@ from huracan_assets.observability.tables import markdown_table
 from huracan_assets.shadow.counterfactuals import regret_rows
 from huracan_assets.shadow.missed_trades import gate_rows
 from huracan_assets.shadow.off_policy import policy_rows
+from huracan_assets.shadow.other_entry import fill_rows
 from huracan_assets.shadow.post_exit import HoldingTime, holding_rows
 from huracan_assets.shadow.root_causes import LOSSES, UNEXPLAINED, WINS, Rule
 from huracan_assets.shadow.sequels import sequel_rows
@@ -55,6 +56,12 @@ def analysis_page(judged: pl.DataFrame, document: TradeAnalysis) -> dict[str, ob
         "regret": Markdown(
             markdown_table(regret_rows(document.regrets, ("exit", "no trade")))
             + f"\n\nThe same entries, replayed; {told} alternatives are judged together (Holm, 5 %)."
+        ),
+        "regret_of_entry": Markdown(
+            markdown_table(regret_rows(document.regrets, ("entry",)))
+            + "\n\nIn bps of the position that was wanted: an order that nothing fills brings nothing.\n\n"
+            + markdown_table(fill_rows([document.limits]))
+            + "\n\nMoves are what market orders of the same decisions brought before costs, in bps."
         ),
         "whole_ledger": Markdown(
             markdown_table(sequel_rows(document.sequels))

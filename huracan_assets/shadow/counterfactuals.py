@@ -1,7 +1,7 @@
-"""What if: another exit, another size, or no trade at all, and how much the policy regrets that it did what it did.
+"""What if: another exit, entry or size, or no trade at all, and how much the policy regrets what it did.
 
-The market is simulated on recorded minutes, and a position moves nothing but by its impact. So what the same entry
-would have brought with another exit is not estimated: it is replayed, through the one simulator, trade by trade, and
+The market is simulated on recorded minutes, and a position moves nothing but by its impact. So what the same decision
+would have brought with another order is not estimated: it is replayed, through the one simulator, trade by trade, and
 the only uncertainty is that of a mean over trades that share their days. What no replay can tell is answered with
 `not identified`: a path over minutes that nobody knows, one that the window ends before, and a size whose impact is no
 longer small against the market's own moves, for then the recorded path is not the path that it would have met.
@@ -10,7 +10,7 @@ longer small against the market's own moves, for then the recorded path is not t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -25,9 +25,14 @@ from huracan_assets.simulation.trade_outcomes import outcome_frame
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-Kind = Literal["exit", "size", "no trade"]
+Kind = Literal["exit", "entry", "size", "no trade"]
+Change = Mapping[str, float | str]  # settings of the simulation that differ
+
+LIMIT: Change = {"entry": "limit"}
+MARKET: Change = {"entry": "market"}
 
 UNKNOWN = "unknown minutes, the window's end or a refused order"
+BROUGHT = ("net_bps", "gross_bps", "filled_share")
 NO_BARRIER = 1e6  # sigmas: no price goes there, and a stop below zero is never touched
 
 
@@ -35,13 +40,23 @@ NO_BARRIER = 1e6  # sigmas: no price goes there, and a stop below zero is never 
 class Entries:
     """The trades that are asked about, `as_of` and `side` each, and the market at their bars and perhaps at others.
 
-    `unknown` are the minutes of its path of which nobody knows what happened, (n,).
+    `unknown` are the minutes of its path of which nobody knows what happened, (n,). `expired` are orders beside the
+    trades that rested and that nothing filled, `as_of` and `side` each.
     """
 
     trades: pl.DataFrame
     market: TradeMarket
     simulation: SimulationSettings
     unknown: Bools
+    expired: pl.DataFrame | None = None
+
+    @property
+    def sent(self) -> Entries:
+        """All orders that were sent, those that nothing filled with them: to ask the filled alone would select."""
+        orders = self.trades.select("as_of", "side")
+        if self.expired is not None:
+            orders = pl.concat([orders, self.expired.select("as_of", "side")]).sort("as_of")
+        return replace(self, trades=orders, expired=None)
 
     @property
     def day(self) -> Ints:
@@ -57,15 +72,22 @@ class Entries:
         """Net bps of the wanted position of each trade in another market, (m,); null where nobody knows.
 
         Nobody knows it where its path holds an unknown minute, where the window ends first, or where the venue would
-        have refused the order. An order that was filled in part counts for the part.
+        have refused the order. An order that was filled in part counts for the part, an expired one brought nothing.
         """
-        known = outcome_frame(market or self.market, self.unknown).filter(~pl.col("crosses_unknown"))
-        brought = known.select("as_of", "side", replayed=pl.col("net_bps") * pl.col("filled_share"))
-        return self.trades.join(brought, on=["as_of", "side"], how="left", maintain_order="left")["replayed"]
+        told = self.outcomes(market or self.market)
+        return told.select(replayed=pl.col("net_bps") * pl.col("filled_share"))["replayed"]
 
-    def under(self, change: Mapping[str, float]) -> TradeMarket:
-        """The market under exits that differ from the settings by `change`."""
-        return self.market.with_exits(self.simulation.model_copy(update=dict(change)))
+    def outcomes(self, market: TradeMarket) -> pl.DataFrame:
+        """`net_bps`, `gross_bps` and `filled_share` of each trade in a market, (m,); null where nobody knows."""
+        known = outcome_frame(market, self.unknown).filter(~pl.col("crosses_unknown"))
+        brought = known.select("as_of", "side", *BROUGHT)
+        asked = self.trades.select("as_of", "side")
+        return asked.join(brought, on=["as_of", "side"], how="left", maintain_order="left").select(BROUGHT)
+
+    def under(self, change: Change) -> TradeMarket:
+        """The market under exits, or entries, that differ from the settings by `change`."""
+        other = self.simulation.model_copy(update=dict(change))
+        return self.market.with_exits(other).with_entry(other)
 
 
 class Regret(BaseModel):
@@ -106,21 +128,31 @@ def held_for(entries: Entries, minutes: Sequence[int]) -> dict[int, pl.Series]:
 def regrets(entries: Entries, analysts: AnalystSettings) -> tuple[Regret, ...]:
     """The policy against every alternative of the settings, each over the same entries, trade by trade.
 
+    Another entry is asked of all orders that were sent. One that nothing fills brings nothing, and counts.
+
     Where the actual trade itself crossed unknown minutes its own result is no yardstick, and it is left out of all.
     """
     actual = entries.replay()
     table = [_regret("no trade", "no trade", entries, pl.zeros(len(actual), eager=True), actual, analysts)]
     for name, change in exits(analysts).items():
         table.append(_regret("exit", name, entries, entries.replay(entries.under(change)), actual, analysts))
+    sent = entries.sent
+    for name, change in other_entries(entries.simulation).items():
+        table.append(_regret("entry", name, sent, sent.replay(sent.under(change)), sent.replay(), analysts))
     table += [_size(entries, size, actual, analysts) for size in analysts.sizes]
     return _judged_together(table)
 
 
-def exits(analysts: AnalystSettings) -> Mapping[str, Mapping[str, float]]:
+def exits(analysts: AnalystSettings) -> Mapping[str, Change]:
     """The exits that are tried: a name, and the settings of the simulation that differ."""
-    tried: dict[str, Mapping[str, float]] = {f"horizon {m} min": {"horizon_minutes": m} for m in analysts.horizons}
+    tried: dict[str, Change] = {f"horizon {m} min": {"horizon_minutes": m} for m in analysts.horizons}
     tried |= {f"take profit {sigmas:g} sigma": {"take_profit_sigmas": sigmas} for sigmas in analysts.take_profits}
     return tried | {f"stop {sigmas:g} sigma": {"stop_loss_sigmas": sigmas} for sigmas in analysts.stop_losses}
+
+
+def other_entries(simulation: SimulationSettings) -> Mapping[str, Change]:
+    """The entries that are tried: the kind of order that the settings do not use."""
+    return {"market order": MARKET} if simulation.entry == "limit" else {"resting limit": LIMIT}
 
 
 def _size(entries: Entries, size: float, actual: pl.Series, analysts: AnalystSettings) -> Regret:

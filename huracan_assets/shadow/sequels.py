@@ -1,7 +1,7 @@
-"""What another exit would have brought the whole ledger: a later exit blocks entries that an earlier one leaves free.
+"""What another exit or entry would have brought the whole ledger: a later exit blocks what an earlier leaves free.
 
-The policy's decisions do not depend on its trades, only its book does. So the ledger under another exit is no guess:
-the same decisions walk through the same limits with the exits changed, and the days are compared.
+The policy's decisions do not depend on its trades, only its book does. So the ledger under other orders is no guess:
+the same decisions walk through the same limits with the orders changed, and the days are compared.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.settings import AnalystSettings, DecisionSettings
-from huracan_assets.shadow.counterfactuals import UNKNOWN, Entries, exits
+from huracan_assets.shadow.counterfactuals import UNKNOWN, Entries, exits, other_entries
 from huracan_assets.shadow.daily_mean import daily_mean
 from huracan_assets.shadow.ledger import daily_returns, trade
 from huracan_assets.simulation.trade_market import TradeMarket
 
 
 class Sequel(BaseModel):
-    """A whole ledger under another exit: its trades, and what it would have brought more, in bps of the position a day.
+    """A whole ledger under other orders: its trades, and what it would have brought more, in bps of the position a day.
 
     Null figures with a `why` are not identified.
     """
@@ -62,14 +62,15 @@ class Replayer:
 
 
 def sequels(replayer: Replayer, analysts: AnalystSettings) -> tuple[Sequel, ...]:
-    """The ledger under each exit that is tried.
+    """The ledger under each exit and entry that is tried.
 
-    Decisions whose path nobody knows under the one exit or the other are left out of both; where they are too many
+    Decisions whose path nobody knows under the one order or the other are left out of both; where they are too many
     there is no answer.
     """
     entries = replace(replayer.entries, trades=replayer.accepted)
     told, table = entries.replay().is_not_null(), []
-    for name, change in exits(analysts).items():
+    tried = {**exits(analysts), **other_entries(entries.simulation)}
+    for name, change in tried.items():
         market = entries.under(change)
         known = told & entries.replay(market).is_not_null()
         table.append(_sequel(name, replayer, market, known, analysts))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from huracan_assets.settings import DecisionSettings
 from huracan_assets.simulation.accounts import Accounts, account_of
 from huracan_assets.simulation.barriers import Outcomes, blank_outcomes, bracket
-from huracan_assets.simulation.fills import FILLED, INCOMPLETE, Rules
+from huracan_assets.simulation.fills import EXPIRED, FILLED, INCOMPLETE, Rules
 from huracan_assets.simulation.kernel import kernel
 from huracan_assets.simulation.path import Path
 from huracan_assets.simulation.trade_market import Orders
@@ -76,8 +76,10 @@ def _walk(path: Any, rules: Any, orders: Any, bounds: Any, limit: Any, found: An
         if limit[b] != WITHIN:
             continue
         side, quote = orders.side[b], orders.quote[b]
-        trade = bracket(path, rules, now, side, orders.take_profit[b], orders.stop_loss[b], quote)
+        trade = bracket(path, rules, now, side, orders.take_profit[b], orders.stop_loss[b], quote, orders.resting, b)
         found.code[b] = trade[0]
+        if trade[0] == EXPIRED:  # while a limit rests no other order is sent
+            free_at = trade[2] + 1
         if trade[0] != FILLED:
             continue
         _, found.entry[b], found.exit[b], found.reason[b], found.filled[b] = trade[:5]

@@ -16,11 +16,13 @@ from huracan_assets.settings import AnalystSettings, DecisionSettings, Simulatio
 from huracan_assets.shadow.counterfactuals import Entries, Regret, held_for, regrets
 from huracan_assets.shadow.missed_trades import GateRecord, missed_trades
 from huracan_assets.shadow.off_policy import PolicyAnswer, other_policies
+from huracan_assets.shadow.other_entry import FillRecord, fill_record
 from huracan_assets.shadow.post_exit import PostExit, exit_verdicts, post_exit
 from huracan_assets.shadow.root_causes import LOSSES, UNEXPLAINED, WINS, ranked, root_causes
 from huracan_assets.shadow.sequels import Replayer, Sequel, sequels
 from huracan_assets.shadow.trade_paths import trade_facts
 from huracan_assets.simulation.trade_market import TradeMarket
+from huracan_assets.simulation.trade_outcomes import EXPIRED_REASON
 
 if TYPE_CHECKING:
     from huracan_assets.market.grid import MinuteGrid
@@ -46,6 +48,7 @@ class TradeAnalysis(BaseModel):
     post_exit: PostExit
     missed: tuple[GateRecord, ...]
     regrets: tuple[Regret, ...]
+    limits: FillRecord
     sequels: tuple[Sequel, ...]
     policies: tuple[PolicyAnswer, ...]
 
@@ -78,7 +81,8 @@ def analyse(
 ) -> tuple[pl.DataFrame, TradeAnalysis]:
     """One row a trade with its cause and what came after it, and the document of the whole."""
     ledger, market = material.ledger, material.market
-    entries = Entries(ledger, market, simulation, material.unknown)
+    expired = material.decisions.filter(pl.col("refused_by") == EXPIRED_REASON)
+    entries = Entries(ledger, market, simulation, material.unknown, expired)
     sigma = market.conditions.sigma[entries.rows]
     facts = trade_facts(ledger, material.grid, material.unknown, sigma, material.regimes, analysts)
     judged = exit_verdicts(root_causes(facts, analysts, decision), analysts)
@@ -93,6 +97,7 @@ def analyse(
         post_exit=post_exit(judged, held_for(entries, analysts.holding_minutes), entries.day, analysts),
         missed=missed_trades(material.decisions, material.outcomes, analysts),
         regrets=regrets(entries, analysts),
+        limits=fill_record(entries.sent, analysts),
         sequels=sequels(replayer, analysts),
         policies=other_policies(material.decisions, material.outcomes, analysts, decision),
     )

@@ -6,14 +6,14 @@ window, is null.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from numba import njit
 from numpy.typing import NDArray
 
 from huracan_assets.decision.ensemble import SOURCES
+from huracan_assets.resources.compiled import njit
 from huracan_assets.settings import AnalystSettings
 from huracan_assets.simulation.conditions import minute_rows
 
@@ -94,8 +94,10 @@ def _against(ledger: pl.DataFrame) -> pl.Expr:
     return pl.when(voting > 0).then(against / voting)
 
 
-@njit(cache=True)
-def _held(high, low, close, present, entry, last, side, entry_price, exit_price):  # type: ignore[no-untyped-def]
+@njit()
+def _held(
+    high: Any, low: Any, close: Any, present: Any, entry: Any, last: Any, side: Any, entry_price: Any, exit_price: Any
+) -> Any:
     """Figures of the open trade, (m, len(HELD)); of the exit minute only the fill counts."""
     found = np.full((len(entry), 5), np.nan)
     for t in range(len(entry)):
@@ -121,10 +123,19 @@ def _held(high, low, close, present, entry, last, side, entry_price, exit_price)
     return found
 
 
-@njit(cache=True)
-def _after(  # type: ignore[no-untyped-def]
-    high, low, close, present, unknown_before, last, side, exit_price, worth, minutes
-):  # fmt: skip
+@njit()
+def _after(
+    high: Any,
+    low: Any,
+    close: Any,
+    present: Any,
+    unknown_before: Any,
+    last: Any,
+    side: Any,
+    exit_price: Any,
+    worth: Any,
+    minutes: Any,
+) -> Any:
     """What the `minutes` after each exit offered, (m, len(AFTER)); NaN where they are not all known."""
     found = np.full((len(last), 6), np.nan)
     for t in range(len(last)):

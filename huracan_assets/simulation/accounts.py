@@ -19,8 +19,8 @@ class Accounts(NamedTuple):
     """Per decision and side (m, 2), bps of the entry's notional; NaN where there is no outcome.
 
     Net is gross less fee, half spread, impact and funding. Fees are negative where rebates outweigh them. Slippage is
-    what the entry lost against the last price known at the decision: the market's move until the fill, half the
-    spread and the impact.
+    what the entry lost against the last price known at the decision: the market's move until the fill and, of a market
+    order, half the spread and the impact. An entry by a limit pays the maker's fee and neither of the two.
     """
 
     gross: Floats
@@ -71,12 +71,13 @@ def account_of(  # type: ignore[no-untyped-def]
     taker = (exit_price - maker_part) / entry_price
     gross = side * (ratio - 1.0) * 1e4
     moved = impact * np.sqrt(filled)
-    fee = rules.taker_fee_bps + rules.taker_fee_bps * taker + rules.maker_fee_bps * maker
-    spread, impacts = half_spread + half_spread * taker, moved + moved * taker
+    entry_fee, crossed = (rules.maker_fee_bps, 0.0) if rules.patience > 0 else (rules.taker_fee_bps, 1.0)
+    fee = entry_fee + rules.taker_fee_bps * taker + rules.maker_fee_bps * maker
+    spread, impacts = half_spread * crossed + half_spread * taker, moved * crossed + moved * taker
     paid = side * 1e4 * _funding(path, entry, exit_)
     net = gross - (fee + spread + impacts) - paid
     seen = _last_close(path, decided)
-    slipped = side * (entry_price / seen - 1.0) * 1e4 + half_spread + moved
+    slipped = side * (entry_price / seen - 1.0) * 1e4 + half_spread * crossed + moved * crossed
     return gross, fee, spread, impacts, paid, net, slipped
 
 

@@ -43,7 +43,7 @@ def trade_outcomes(feature_version: FeatureVersion, decision_bars: pl.DataFrame)
             "exits": dg.MetadataValue.md(markdown_table(reasons.to_dicts())),
             "independent_labels": float(frame["uniqueness"].sum()) / 2.0,
             "crossing_unknown_minutes": int(frame["crosses_unknown"].sum()),
-            "filled_in_part": int((frame["filled_share"] < 1.0).sum()),
+            "filled_in_part": int(frame["filled_share"].is_between(0.0, 1.0, closed="none").sum()),
             "orders_refused": dg.MetadataValue.md(markdown_table([rejections(market.every_trade()[0])])),
             **_told(market.conditions),
         },

@@ -3,12 +3,12 @@
 The rules, all of them the pessimistic reading of a bar whose inner order is unknown:
 
 - Entry as a market order (`fills.py`) at the open of the first present minute after the latency, if it comes within
-  the horizon; else the order is refused.
+  the horizon; else the order is refused. Or, where the rules say so, by a resting limit (`limit_entry.py`).
 - A stop is touched at its price (`low <= stop` for a long) and becomes a market order there, or at the open where
   that is already worse.
 - A take-profit is a resting limit: it fills if the market trades through it (`high > tp`), at its own price or, where
   the whole minute lies beyond, at the worst price that was traded; at a touch (`high == tp`) by a draw.
-- A minute that touches both takes the stop. The entry minute counts: all of it lies after its open.
+- A minute that touches both takes the stop. The entry minute of a market order counts: all of it lies after its open.
 - The vertical barrier is the close of the last of `horizon` minutes. Where that minute is missing, the open
   of the next present one decides: stop, take-profit or time.
 - An outcome counts only if the path reaches the vertical barrier inside the window, however early a barrier
@@ -24,8 +24,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from huracan_assets.simulation.fills import FILLED, INCOMPLETE, Rules, draw, enter, leave, order_of, room_for
+from huracan_assets.simulation.fills import EXPIRED, FILLED, INCOMPLETE, Rules, draw, enter, leave, order_of, room_for
 from huracan_assets.simulation.kernel import inlined, kernel
+from huracan_assets.simulation.limit_entry import rest
+from huracan_assets.simulation.limit_price import NONE_RESTS, Resting
 from huracan_assets.simulation.path import BLOCK, Path
 
 Floats = NDArray[np.float64]
@@ -41,7 +43,8 @@ class Outcomes(NamedTuple):
     """Per decision bar and side (m, 2), column 0 long, 1 short; minutes are rows of the path.
 
     `code` says whether there is an outcome: `FILLED`, `INCOMPLETE`, or the index of one of `REJECTIONS`; without one
-    the other columns hold nothing. The exit price is the mean over its fills; `maker_part` is what resting limits
+    the other columns hold nothing, but that an order that has expired rested from `entry` to `exit` at `entry_price`.
+    The exit price is the mean over its fills; `maker_part` is what resting limits
     brought of it, in the quote coin. Excursions are fractions of the entry price in the trade's favour:
     `mae <= gross <= mfe`, `mae <= 0 <= mfe`. In the exit minute of a touch only the fill counts, for what came after
     it was not held.
@@ -66,7 +69,13 @@ def blank_outcomes(shape: tuple[int, ...]) -> Outcomes:
 
 
 def every_trade(
-    path: Path, rules: Rules, decided: Ints, take_profit: Floats, stop_loss: Floats, quote: Floats
+    path: Path,
+    rules: Rules,
+    decided: Ints,
+    take_profit: Floats,
+    stop_loss: Floats,
+    quote: Floats,
+    resting: Resting = NONE_RESTS,
 ) -> Outcomes:
     """The outcome of a long and a short at every decision.
 
@@ -74,10 +83,14 @@ def every_trade(
         decided: the minute that opens at the decision (m,).
         take_profit, stop_loss: barrier distances as fractions of the entry price (m,); NaN: no trade.
         quote: size of the order in the quote coin (m,).
+        resting: the limits of the entries, where the rules know a patience.
     """
     shape = (len(decided), len(SIDES))
     found = blank_outcomes(shape)
-    _every_trade(path, rules, decided, take_profit, stop_loss, quote, found)
+    if rules.patience:
+        _every_limit(path, rules, decided, take_profit, stop_loss, quote, resting, found)
+    else:
+        _every_trade(path, rules, decided, take_profit, stop_loss, quote, found)
     return found
 
 
@@ -85,30 +98,92 @@ def every_trade(
 def _every_trade(path: Any, rules: Any, decided: Any, take_profit: Any, stop_loss: Any, quote: Any, out: Any) -> None:
     for b in range(len(decided)):
         for k in range(2):
-            trade = bracket(path, rules, decided[b], 1 - 2 * k, take_profit[b], stop_loss[b], quote[b])
-            out.code[b, k], out.entry[b, k], out.exit[b, k], out.reason[b, k], out.filled[b, k] = trade[:5]
-            out.entry_price[b, k], out.exit_price[b, k], out.maker_part[b, k] = trade[5:8]
-            out.mfe[b, k], out.mae[b, k] = trade[8:]
+            trade = _by_market(path, rules, decided[b], 1 - 2 * k, take_profit[b], stop_loss[b], quote[b])
+            _write(out, b, k, trade)
+
+
+@kernel  # a loop of its own: one that knows both kinds of entry runs a seventh slower
+def _every_limit(  # type: ignore[no-untyped-def]
+    path, rules, decided, take_profit, stop_loss, quote, resting, out
+) -> None:
+    for b in range(len(decided)):
+        for k in range(2):
+            limit = resting.behind[b], resting.scale[b]
+            _write(
+                out, b, k, _by_limit(path, rules, decided[b], 1 - 2 * k, take_profit[b], stop_loss[b], quote[b], *limit)
+            )
 
 
 @inlined
-def bracket(path: Any, rules: Any, decided: Any, side: Any, take_profit: Any, stop_loss: Any, quote: Any) -> Any:
-    """One trade with its three barriers: the columns of `Outcomes` in their order."""
-    nothing = (INCOMPLETE, -1, -1, -1, 0.0, np.nan, np.nan, np.nan, np.nan, np.nan)
+def _write(out: Any, b: Any, k: Any, trade: Any) -> None:
+    out.code[b, k], out.entry[b, k], out.exit[b, k], out.reason[b, k], out.filled[b, k] = trade[:5]
+    out.entry_price[b, k], out.exit_price[b, k], out.maker_part[b, k] = trade[5:8]
+    out.mfe[b, k], out.mae[b, k] = trade[8:]
+
+
+@inlined
+def bracket(path, rules, decided, side, take_profit, stop_loss, quote, resting, b):  # type: ignore[no-untyped-def]
+    """One trade with its three barriers, by the limit `b` where limits rest: the columns of `Outcomes` in order."""
+    if rules.patience > 0:
+        limit = resting.behind[b], resting.scale[b]
+        return _by_limit(path, rules, decided, side, take_profit, stop_loss, quote, *limit)
+    return _by_market(path, rules, decided, side, take_profit, stop_loss, quote)
+
+
+@inlined
+def _by_market(path, rules, decided, side, take_profit, stop_loss, quote):  # type: ignore[no-untyped-def]
     if not (take_profit > 0 and stop_loss > 0):
-        return nothing
+        return _nothing(INCOMPLETE)
     code, start, filled = enter(path, rules, decided, side, quote)
-    n, vertical = len(path.open), start + rules.horizon - 1
     if code != FILLED:
-        return (code, *nothing[1:])
-    if vertical >= n or path.following[vertical] >= n:
-        return nothing
+        return _nothing(code)
     price = path.open[start]
-    target, stop = price * (1.0 + side * take_profit), price * (1.0 - side * stop_loss)
-    order, quantity = order_of(path, decided, side), quote * filled / price
-    exit_, reason, maker, taker, high, low = _held(path, rules, order, side, start, vertical, target, stop, quantity)
+    entry, barriers = (start, start, filled, price, price, start, price, price), (take_profit, stop_loss)
+    return _until_exit(path, rules, order_of(path, decided, side), side, quote, entry, barriers)
+
+
+@inlined
+def _by_limit(  # type: ignore[no-untyped-def]
+    path, rules, decided, side, take_profit, stop_loss, quote, behind, scale
+):
+    if not (take_profit > 0 and stop_loss > 0):
+        return _nothing(INCOMPLETE)
+    found = rest(path, rules, decided, side, take_profit, stop_loss, quote, behind, scale)
+    code, entry, barriers = found[0], found[1:], (take_profit, stop_loss)
+    if code == EXPIRED:
+        return code, entry[0], entry[1], -1, 0.0, entry[3], entry[3], 0.0, 0.0, 0.0
+    if code != FILLED:
+        return _nothing(code)
+    return _until_exit(path, rules, order_of(path, decided, side), side, quote, entry, barriers)
+
+
+@inlined
+def _nothing(code: Any) -> Any:
+    return code, -1, -1, -1, 0.0, np.nan, np.nan, np.nan, np.nan, np.nan
+
+
+@inlined
+def _until_exit(path, rules, order, side, quote, entry, barriers):  # type: ignore[no-untyped-def]
+    """What becomes of an entry.
+
+    Args:
+        entry: minutes of its first and of its last fill, share filled, its price, the price about which the barriers
+            stand, the minute in which exits begin, and the extremes that were held before.
+    """
+    start, spent, filled, price, base, begin, high, low = entry
+    n, vertical = len(path.open), start + rules.horizon - 1
+    if vertical >= n or path.following[vertical] >= n:
+        return _nothing(INCOMPLETE)
+    target, stop, quantity = (
+        base * (1.0 + side * barriers[0]),
+        base * (1.0 - side * barriers[1]),
+        quote * filled / price,
+    )
+    exit_, reason, maker, taker, high, low = _held(
+        path, rules, order, side, spent, begin, vertical, target, stop, quantity, high, low
+    )
     if exit_ >= n:
-        return nothing
+        return _nothing(INCOMPLETE)
     exit_price = maker + taker
     gross = side * (exit_price / price - 1.0)
     up, down = side * (high / price - 1.0), side * (low / price - 1.0)
@@ -117,12 +192,17 @@ def bracket(path: Any, rules: Any, decided: Any, side: Any, take_profit: Any, st
 
 
 @inlined
-def _held(path, rules, order, side, start, vertical, target, stop, quantity):  # type: ignore[no-untyped-def]
-    """From the entry to the last fill: its minute, the reason, what makers and takers brought, the extremes."""
+def _held(  # type: ignore[no-untyped-def]
+    path, rules, order, side, start, begin, vertical, target, stop, quantity, high, low
+):
+    """From `begin` to the last fill: its minute, the reason, what makers and takers brought, the extremes.
+
+    `start` is the minute whose volume the entry took; `high` and `low` are the extremes that were held before.
+    """
     lower, upper = (stop, target) if side > 0 else (target, stop)
     opens, highs, lows = path.open, path.high, path.low
-    left, maker, high, low, spent = 1.0, 0.0, opens[start], opens[start], -1
-    j = start
+    left, maker, spent = 1.0, 0.0, -1
+    j = begin
     while True:
         j, high, low = _next_touch(path, j, vertical, lower, upper, high, low)
         if j > vertical:

@@ -37,6 +37,7 @@ class TradeConditions:
     half_spread_bps: Floats
     impact_bps: Floats  # of the whole order
     taker_bps: Floats  # a market order, all in
+    round_trip_bps: Floats  # an entry as the settings say, and a market order out
     impact_coefficient: Floats  # Y of the square-root law that was reckoned with
     impact_fitted: NDArray[np.bool_]  # whether the market's own flow had a say in it
     spread_quoted: NDArray[np.bool_]  # whether an order book told the spread
@@ -67,13 +68,15 @@ def trade_conditions(
     fitted, error = fitted_impact(grid, returns, known, daily_volume, daily_sigma)
     coefficient = believed_impact(fitted, error, costs.impact_coefficient, simulation.impact_prior_error)
     impact = costs.impact_bps(position_gbp * simulation.usdt_per_gbp, daily_volume, daily_sigma, coefficient)
+    taker = costs.taker_bps(half_spread, impact)
     return TradeConditions(
         sigma=sigma,
         take_profit=take_profit,
         stop_loss=stop_loss,
         half_spread_bps=half_spread,
         impact_bps=impact,
-        taker_bps=costs.taker_bps(half_spread, impact),
+        taker_bps=taker,
+        round_trip_bps=2.0 * taker if simulation.entry == "market" else costs.maker_fee_bps + taker,
         impact_coefficient=coefficient,
         impact_fitted=np.isfinite(fitted),
         spread_quoted=np.isfinite(seen),

@@ -6,6 +6,7 @@
 - A resting limit is filled where the market trades through its price, and where it only touches it with a
   probability. The draw is a hash of the seed, the order and the minute: it hangs on nothing else, so a rerun draws
   the same and a higher probability fills whatever a lower one fills.
+- An entry by a limit is told in `limit_entry.py`.
 - An order is refused while the venue is silent, in a minute without volume, below the smallest notional that could
   be closed again, and with the probability that orders are missed.
 """
@@ -25,8 +26,8 @@ from huracan_assets.simulation.path import Path
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-REJECTIONS = ("outage", "missed", "no_volume", "below_minimum")
-OUTAGE, MISSED, NO_VOLUME, BELOW_MINIMUM = 0, 1, 2, 3
+REJECTIONS = ("outage", "missed", "no_volume", "below_minimum", "expired")
+OUTAGE, MISSED, NO_VOLUME, BELOW_MINIMUM, EXPIRED = 0, 1, 2, 3, 4
 FILLED, INCOMPLETE = -1, -2
 """Codes of an order beside its rejections: filled, and a path or history that is too short to tell."""
 
@@ -47,6 +48,8 @@ class Rules(NamedTuple):
     taker_fee_bps: float
     maker_fee_bps: float
     seed: int
+    patience: int = 0  # minutes for which the limit of an entry rests; 0: entries are market orders
+    offset: float = 0.0  # of that limit from the last known price, in half spreads
 
 
 def rules_of(simulation: SimulationSettings, costs: Costs) -> Rules:
@@ -61,7 +64,14 @@ def rules_of(simulation: SimulationSettings, costs: Costs) -> Rules:
         costs.taker_fee_bps,
         costs.maker_fee_bps,
         simulation.fill_seed,
+        patience_of(simulation),
+        simulation.limit_offset_half_spreads,
     )
+
+
+def patience_of(simulation: SimulationSettings) -> int:
+    """Minutes for which the limit of an entry rests; 0 where entries are market orders."""
+    return simulation.limit_patience_minutes if simulation.entry == "limit" else 0
 
 
 @inlined

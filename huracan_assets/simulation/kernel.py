@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numba import njit
-
-_njit: Any = njit
+from huracan_assets.resources.compiled import njit
 
 
 def kernel(loop: Callable[..., Any]) -> Any:
@@ -16,9 +14,9 @@ def kernel(loop: Callable[..., Any]) -> Any:
     It counts no references (numba's `_nrt`): arrays in named tuples are counted at each read, and that takes four
     times as long as the simulation itself. Such a loop can make no array.
     """
-    return _njit(cache=True, _nrt=False)(loop)
+    return njit(_nrt=False)(loop)
 
 
 def inlined(step: Callable[..., Any]) -> Any:
     """A step of such a loop, compiled into it."""
-    return _njit(cache=True, forceinline=True, _nrt=False)(step)
+    return njit(forceinline=True, _nrt=False)(step)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from numba import njit
 from numpy.typing import NDArray
+
+from huracan_assets.resources.compiled import njit
 
 if TYPE_CHECKING:
     from huracan_assets.market.grid import MinuteGrid
@@ -79,7 +80,7 @@ def _funding(grid: MinuteGrid, funding: pl.DataFrame | None) -> tuple[Ints, Floa
     return at - grid.start.astype("datetime64[m]").astype(np.int64), ordered["rate"].to_numpy()
 
 
-@njit(cache=True)
+@njit()
 def _next_present(present: Any) -> Any:
     n = len(present)
     following = np.empty(n + 1, np.int64)
@@ -89,7 +90,7 @@ def _next_present(present: Any) -> Any:
     return following
 
 
-@njit(cache=True)
+@njit()
 def _extremes(high: Any, low: Any) -> Any:
     n = len(high)
     blocks = -(-n // BLOCK)

@@ -18,7 +18,8 @@ from huracan_assets.simulation.accounts import Accounts, accounts
 from huracan_assets.simulation.barriers import Outcomes, every_trade
 from huracan_assets.simulation.conditions import TradeConditions, barrier_distances, minute_rows, trade_conditions
 from huracan_assets.simulation.costs import Costs
-from huracan_assets.simulation.fills import FILLED, REJECTIONS, Rules, entries, rules_of
+from huracan_assets.simulation.fills import EXPIRED, FILLED, REJECTIONS, Rules, entries, patience_of, rules_of
+from huracan_assets.simulation.limit_price import NONE_RESTS, Resting, resting_limits
 from huracan_assets.simulation.path import Path, path_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ Times = NDArray[np.datetime64]
 
 
 class Orders(NamedTuple):
-    """Market orders with a bracket (k,), in time."""
+    """Orders with a bracket (k,), in time: market orders, or limits where the market's rules know a patience."""
 
     decided: Ints  # the minute that opens at the decision
     side: NDArray[np.int8]  # 1 or -1
@@ -41,6 +42,7 @@ class Orders(NamedTuple):
     stop_loss: Floats
     half_spread_bps: Floats
     impact_bps: Floats  # of an order of this size
+    resting: Resting = NONE_RESTS
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,11 @@ class TradeMarket:
         known = replace(self.conditions, take_profit=take_profit, stop_loss=stop_loss)
         return replace(self, rules=self.rules._replace(horizon=simulation.horizon_minutes), conditions=known)
 
+    def with_entry(self, simulation: SimulationSettings) -> TradeMarket:
+        """The same minutes, exits and costs for entries by the kind of order of other settings."""
+        offset = simulation.limit_offset_half_spreads
+        return replace(self, rules=self.rules._replace(patience=patience_of(simulation), offset=offset))
+
     def with_size(self, size: float) -> TradeMarket:
         """The same minutes for orders `size` times as large, whose impact is as the square root of it."""
         impact = replace(self.conditions, impact_bps=self.conditions.impact_bps * np.sqrt(size))
@@ -105,6 +112,13 @@ class TradeMarket:
     def take_profit(self) -> Floats:
         """Distance of the barrier (m,), NaN where nothing can be traded: unknown conditions, a day without volume."""
         return np.where(np.isfinite(self.conditions.taker_bps), self.conditions.take_profit, np.nan)
+
+    @property
+    def resting(self) -> Resting:
+        """The limits of the bars' entries (m,); none where entries are market orders."""
+        if not self.rules.patience:
+            return NONE_RESTS
+        return resting_limits(self.path, self.decided, self.conditions.half_spread_bps, self.rules.offset)
 
     def orders(self, rows: Ints, side: NDArray[np.int8], size_gbp: Floats) -> Orders:
         """Orders of these sizes (k,) at the bars `rows`; a smaller order has the smaller impact of the root law."""
@@ -118,10 +132,15 @@ class TradeMarket:
             stop_loss=known.stop_loss[rows],
             half_spread_bps=known.half_spread_bps[rows],
             impact_bps=known.impact_bps[rows] * np.sqrt(share),
+            resting=Resting(*(column[rows] for column in self.resting)) if self.rules.patience else NONE_RESTS,
         )
 
     def entry_prices(self) -> Floats:
-        """At what a market order of each bar is filled (m,); NaN where it is refused or waits for a later minute."""
+        """At what a market order of each bar is filled (m,); NaN where it is refused or waits for a later minute.
+
+        Market orders whatever the rules say of entries: who goes from bar to bar, as PPO's agents do, changes its
+        position at each of them, and a limit that may or may not be filled has no return from fill to fill.
+        """
         minute, _ = entries(self.path, self.rules, self.decided, self.quote)
         in_time = minute == self.decided + self.rules.latency
         return np.where(in_time, self.path.open[np.where(in_time, minute, 0)], np.nan)
@@ -130,13 +149,17 @@ class TradeMarket:
         """A long and a short of the whole position from every bar, each by itself."""
         known = self.conditions
         quote = np.full(len(self.decided), self.quote)
-        found = every_trade(self.path, self.rules, self.decided, self.take_profit, known.stop_loss, quote)
+        exits = self.take_profit, known.stop_loss
+        found = every_trade(self.path, self.rules, self.decided, *exits, quote, self.resting)
         return found, accounts(self.path, self.rules, found, self.decided, known.half_spread_bps, known.impact_bps)
 
 
 def both_sides(found: Outcomes) -> Bools:
-    """Which bars have a complete outcome of the long and of the short (m,)."""
-    return np.asarray((found.code == FILLED).all(axis=1))
+    """Which bars have an outcome of the long and of the short (m,): it was filled, or a limit rested and expired.
+
+    To keep only what was filled would select on the result: a limit is filled where the market comes to it.
+    """
+    return np.asarray(((found.code == FILLED) | (found.code == EXPIRED)).all(axis=1))
 
 
 def rejections(found: Outcomes) -> dict[str, int]:

@@ -9,19 +9,23 @@ import polars as pl
 from numpy.typing import NDArray
 
 from huracan_assets.settings import SimulationSettings
-from huracan_assets.simulation.barriers import REASONS, SIDES
+from huracan_assets.simulation.accounts import Accounts
+from huracan_assets.simulation.barriers import REASONS, SIDES, Outcomes
 from huracan_assets.simulation.conditions import MINUTE
 from huracan_assets.simulation.costs import Costs
+from huracan_assets.simulation.fills import EXPIRED, REJECTIONS, Rules
 from huracan_assets.simulation.trade_market import TradeMarket, both_sides
 from huracan_assets.simulation.uniqueness import label_uniqueness
 
 if TYPE_CHECKING:
     from huracan_assets.market.grid import MinuteGrid
 
+Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 TIME_TYPE = pl.Datetime("us", "UTC")
+EXPIRED_REASON = REJECTIONS[EXPIRED]
 
 OUTCOME_SCHEMA: dict[str, pl.DataType] = {
     "as_of": TIME_TYPE,
@@ -63,10 +67,14 @@ def trade_outcomes(
 def outcome_frame(market: TradeMarket, unknown: Bools | None = None) -> pl.DataFrame:
     """The outcome of a long and a short at every decision bar whose horizon lies inside the market's minutes.
 
-    Costs are stated by kind in bps of the entry's notional (`accounts.py`). Entry, stop and time exits
-    are market orders at the spread and impact known at the decision; a take-profit is a resting limit.
-    `exit_at` is the close of the exit minute, when the outcome is known. A trade that is open at a funding
-    time pays side x rate.
+    Costs are stated by kind in bps of the entry's notional (`accounts.py`). Stop and time exits, and the entry where
+    the rules know no patience, are market orders at the spread and impact known at the decision; a take-profit is a
+    resting limit. `exit_at` is the close of the exit minute, when the outcome is known. A trade that is open at a
+    funding time pays side x rate.
+
+    An entry's limit that nothing filled is an outcome as any other: `exit_reason` is `expired`, the filled share and
+    every figure are 0, and `exit_at` is when its patience ended. It teaches that the decision brought nothing. Were
+    such rows left out, what remains would be chosen by what the market did after the decision.
 
     An outcome whose path holds an unknown minute stays, as no trader could know that a gap would come, but says
     so: it must not teach. The path counts to the vertical barrier even where another was touched before, for
@@ -81,9 +89,9 @@ def outcome_frame(market: TradeMarket, unknown: Bools | None = None) -> pl.DataF
     found, made = market.every_trade()
     kept = both_sides(found)
     entry, exit_ = found.entry[kept], found.exit[kept]
-    starts, entry_at = market.as_of[kept], market.start + entry * MINUTE
-    exit_at = market.start + (exit_ + 1) * MINUTE
-    crosses = _crosses_unknown(unknown, market.decided[kept], entry, exit_, market.rules.horizon)
+    starts, entry_at, exit_at = market.as_of[kept], market.start + entry * MINUTE, market.start + (exit_ + 1) * MINUTE
+    crosses = _crosses_unknown(unknown, market.decided[kept], entry, exit_, market.rules)
+    reasons, figures = _results(found, made, kept)
     columns = {
         "as_of": np.repeat(starts, 2),
         "side": np.tile(np.array(SIDES, np.int8), len(starts)),
@@ -91,10 +99,9 @@ def outcome_frame(market: TradeMarket, unknown: Bools | None = None) -> pl.DataF
         "exit_at": exit_at.ravel(),
         "entry_price": found.entry_price[kept].ravel(),
         "exit_price": found.exit_price[kept].ravel(),
-        "exit_reason": np.array(REASONS)[found.reason[kept].ravel()],
+        "exit_reason": reasons,
         "filled_share": found.filled[kept].ravel(),
-        **{f"{name}_bps": column[kept].ravel() for name, column in made._asdict().items()},
-        "cost_bps": (made.fee + made.half_spread + made.impact)[kept].ravel(),
+        **figures,
         "mfe_bps": found.mfe[kept].ravel() * 1e4,
         "mae_bps": found.mae[kept].ravel() * 1e4,
         "uniqueness": np.repeat(label_uniqueness(starts, exit_at.max(axis=1)), 2),
@@ -109,10 +116,22 @@ def outcome_frame(market: TradeMarket, unknown: Bools | None = None) -> pl.DataF
     return pl.DataFrame(series)
 
 
-def _crosses_unknown(unknown: Bools | None, decided: Ints, entry: Ints, exit_: Ints, horizon: int) -> Bools:
-    """Whether a minute from the decision to the vertical barrier, or to a later exit, is unknown; (kept,)."""
+def _results(found: Outcomes, made: Accounts, kept: Bools) -> tuple[NDArray[np.str_], dict[str, Floats]]:
+    """What closed the trades of the bars that are kept, and their accounts by column; what expired has zeros."""
+    expired = found.code[kept].ravel() == EXPIRED
+    figures = {f"{name}_bps": np.where(expired, 0.0, column[kept].ravel()) for name, column in made._asdict().items()}
+    figures["cost_bps"] = figures["fee_bps"] + figures["half_spread_bps"] + figures["impact_bps"]
+    return np.where(expired, EXPIRED_REASON, np.array(REASONS)[found.reason[kept].ravel()]), figures
+
+
+def _crosses_unknown(unknown: Bools | None, decided: Ints, entry: Ints, exit_: Ints, rules: Rules) -> Bools:
+    """Whether a minute from the decision to the vertical barrier, or to a later exit, is unknown; (kept,).
+
+    The barrier of a resting limit is the latest that it could have, whether and whenever it was filled.
+    """
     if unknown is None:
         return np.zeros(len(decided), np.bool_)
-    last = np.maximum(entry.max(axis=1, initial=-1) + horizon - 1, exit_.max(axis=1, initial=-1))
+    begin = entry.max(axis=1, initial=-1) if not rules.patience else decided + rules.latency + rules.patience - 1
+    last = np.maximum(begin + rules.horizon - 1, exit_.max(axis=1, initial=-1))
     before = np.concatenate([[0], np.cumsum(unknown)])
     return np.asarray(before[last + 1] > before[decided])

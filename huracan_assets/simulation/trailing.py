@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from huracan_assets.resources.compiled import njit
 
 BLOCK = 15  # minutes that are summed once; a day holds a whole number of blocks, and a grid starts at a midnight
 
 
-@njit(cache=True)
+@njit()
 def trailing_mean(values: Any, ends: Any, window: Any, least: Any) -> Any:
     """Mean of the finite values in the `window` rows before each end, and how many they are, both (m,).
 
@@ -39,7 +40,7 @@ def trailing_mean(values: Any, ends: Any, window: Any, least: Any) -> Any:
     return means, found
 
 
-@njit(cache=True)
+@njit()
 def _block_sums(values: Any) -> Any:
     blocks = len(values) // BLOCK
     sums, counts = np.zeros(blocks), np.zeros(blocks, np.int64)

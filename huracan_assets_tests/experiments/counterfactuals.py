@@ -21,6 +21,7 @@ from huracan_assets.settings import read_settings
 from huracan_assets.shadow.counterfactuals import Entries, regrets
 from huracan_assets.shadow.missed_trades import missed_trades
 from huracan_assets.shadow.off_policy import off_policy
+from huracan_assets.shadow.other_entry import fill_record
 from huracan_assets.shadow.sequels import Replayer, sequels
 from huracan_assets.simulation.costs import Costs
 from huracan_assets.simulation.trade_market import TradeMarket
@@ -125,6 +126,8 @@ def counterfactual_coverage(seed: int) -> Row:
         f"whole ledger, {line.alternative}": (line.gain_bps, line.low_bps, line.high_bps)
         for line in sequels(_replayer(entries, decisions), ASKED_BLIND)
     }
+    fills = fill_record(entries.sent, ASKED)
+    told["whom a limit fills"] = (fills.selection_bps, fills.low_bps, fills.high_bps)
     (gate,) = missed_trades(decisions, outcomes, SETTINGS.analysts)
     told["a gate's record"] = (gate.net_bps, gate.low_bps, gate.high_bps)
     bandit = Bandit.draw(rng)

@@ -1,4 +1,9 @@
-"""What recorded candles say of the simulator's figures: the coefficient of impact, and how thin the minutes are."""
+"""What recorded candles say of the simulator's figures: the coefficient of impact, how thin the minutes are, and whom
+a resting limit fills.
+
+Limits are asked of a long and of a short at every bar, so of decisions that know nothing: what the market does to them
+before costs is zero in the mean, and what it does to those that are filled is the selection.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,8 @@ import polars as pl
 from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets.market.grid import MinuteGrid
 from huracan_assets.settings import read_settings
+from huracan_assets.shadow.counterfactuals import Entries
+from huracan_assets.shadow.other_entry import fill_record
 from huracan_assets.simulation.conditions import DAY_MINUTES, trade_conditions
 from huracan_assets.simulation.costs import Costs
 from huracan_assets.simulation.trade_market import TradeMarket, rejections
@@ -23,16 +30,25 @@ SETTINGS = read_settings("local")
 SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "ARB-USDT", "SUI-USDT")
 FIRST, LAST = date(2023, 2, 1), date(2023, 6, 30)
 BINS = np.linspace(0.05, 0.995, 13)
+OFFSETS, PATIENCE = (0.0, 1.0, 5.0), (1, 5, 15, 60)  # half spreads, minutes
 
 
 def _conclude(rows: Sequence[Row]) -> dict[str, Any]:
     told = [row for row in rows if row["fitted"]]
     sane = all(0.5 < row["coefficient"] < 2.0 and 0.4 < row["exponent"] < 1.0 for row in told)
-    return {"ok": bool(told) and sane, "symbols": len(rows)}
+    limits = [line for row in rows for line in row["limits"]]
+    selected = all(line["high"] < 0.0 for line in limits)
+    saved = [line["saved_bps"] for line in limits]
+    return {
+        "ok": bool(told) and sane and selected,
+        "symbols": len(rows),
+        "saved_bps": [min(saved), max(saved)],
+    }
 
 
 @experiment(
-    question="is the impact that takers' flow shows of the order of one, and how many entries are filled in part?",
+    question="is the impact that takers' flow shows of the order of one, how many entries are filled in part, and does "
+    "a limit fill those that the market is about to prove wrong?",
     seeds=range(len(SYMBOLS)),
     conclude=_conclude,
 )
@@ -57,6 +73,30 @@ def simulated_fills(seed: int) -> Row:
         "impact_bps": float(np.nanmedian(known.impact_bps)),
         "filled_in_part": float((outcomes["filled_share"] < 1.0).mean()),  # type: ignore[arg-type]
         "refused": rejections(market.every_trade()[0]),
+        "limits": [_limits(market, outcomes, offset, patience) for offset in OFFSETS for patience in PATIENCE],
+    }
+
+
+def _limits(market: TradeMarket, orders: pl.DataFrame, offset: float, patience: int) -> dict[str, float | None]:
+    """A limit from every bar in place of the market order: share filled, selection, and net bps saved a trade."""
+    change = {"limit_offset_half_spreads": offset, "limit_patience_minutes": patience}
+    simulation = SETTINGS.simulation.model_copy(update=change)
+    entries = Entries(orders, market, simulation, np.zeros(len(market.path.open), np.bool_))
+    record = fill_record(entries, SETTINGS.analysts)
+    limits = entries.outcomes(entries.under({"entry": "limit"}))
+    wanted = (limits["net_bps"] * limits["filled_share"]).drop_nulls().to_numpy()
+    net = limits.filter(pl.col("filled_share") > 0.0)["net_bps"].to_numpy()
+    return {
+        "offset": offset,
+        "patience": patience,
+        "filled": record.filled,
+        "selection_bps": record.selection_bps,
+        "low": record.low_bps,
+        "high": record.high_bps,
+        "left_move_bps": record.left_move_bps,
+        "net_bps": float(net.mean()),
+        "net_of_wanted_bps": float(wanted.mean()),
+        "saved_bps": float(net.mean()) - float(orders["net_bps"].to_numpy().mean()),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from huracan_assets.errors import ContractError
 from huracan_assets.settings import DecisionSettings
 from huracan_assets.shadow.contract import validate_ledger
 from huracan_assets.shadow.ledger import LEDGER_SCHEMA, Traded, daily_returns, trade
-from huracan_assets.simulation.fills import FILLED
+from huracan_assets.simulation.fills import EXPIRED, FILLED
 from huracan_assets.simulation.trade_market import TradeMarket
 from huracan_assets.simulation.trade_outcomes import OUTCOME_SCHEMA, outcome_frame
 from huracan_assets_tests.decision.evidence import limits
@@ -56,11 +57,14 @@ def brute_force(
         ):
             continue
         done.append(outcome | {"size_gbp": d["size_gbp"] * outcome["filled_share"]})
-    return [(t["as_of"], t["side"], t["net_bps"]) for t in done]
+    return [(t["as_of"], t["side"], t["net_bps"]) for t in done if t["filled_share"] > 0.0]
 
 
 def one_by_one(market: TradeMarket) -> list[dict[str, Any]]:
-    """Every trade of every bar and side that has an outcome, whether or not the other side has one."""
+    """Every trade of every bar and side that has an outcome, whether or not the other side has one.
+
+    An order that expired is a trade of nothing: it keeps the book busy until then.
+    """
     found, made = market.every_trade()
     return [
         {
@@ -68,9 +72,9 @@ def one_by_one(market: TradeMarket) -> list[dict[str, Any]]:
             "side": 1 - 2 * int(k),
             "exit_at": BEGIN + timedelta(minutes=int(found.exit[b, k]) + 1),
             "filled_share": float(found.filled[b, k]),
-            "net_bps": float(made.net[b, k]),
+            "net_bps": float(made.net[b, k]) if found.code[b, k] == FILLED else 0.0,
         }
-        for b, k in np.argwhere(found.code == FILLED)
+        for b, k in np.argwhere((found.code == FILLED) | (found.code == EXPIRED))
     ]
 
 
@@ -81,10 +85,14 @@ def one_by_one(market: TradeMarket) -> list[dict[str, Any]]:
     cool=st.sampled_from([0, 30, 90]),
     daily=st.sampled_from([50.0, 200.0, 1e6]),
     drawdown=st.sampled_from([100.0, 500.0, 1e6]),
+    patience=st.sampled_from([0, 4, 40]),
 )
-def test_the_ledger_is_the_brute_force_traders(seed: int, bars: int, cool: int, daily: float, drawdown: float) -> None:
+def test_the_ledger_is_the_brute_force_traders(
+    seed: int, bars: int, cool: int, daily: float, drawdown: float, patience: int
+) -> None:
     bounds = limits(cool_down_minutes=cool, max_daily_loss_bps=daily, max_drawdown_bps=drawdown)
     decisions, market = random_night(np.random.default_rng(seed), bars)
+    market = replace(market, rules=market.rules._replace(patience=patience, offset=4.0))
     traded = trade("ETH-USDT", decisions, market, bounds)
     taken = list(traded.ledger.select("as_of", "side", "net_bps").iter_rows())
     assert taken == brute_force(decisions, market, bounds)

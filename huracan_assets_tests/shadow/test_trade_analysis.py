@@ -35,7 +35,7 @@ def test_every_trade_is_analysed_once_and_the_document_counts_them_all() -> None
     assert lost == pytest.approx(float(of.ledger.filter(pl.col("net_bps") <= 0)["net_bps"].sum()))
     assert document.top_loss_cause == min(document.losses, key=lambda cause: cause.net_bps).cause
     assert [point.minutes for point in document.post_exit.holding] == list(SETTINGS.analysts.holding_minutes)
-    assert {line.kind for line in document.regrets} == {"exit", "size", "no trade"}
+    assert {line.kind for line in document.regrets} == {"exit", "entry", "size", "no trade"}
 
 
 def test_the_same_night_is_analysed_to_the_same_bits_and_the_document_comes_back() -> None:

@@ -51,6 +51,7 @@ def market_of(
         half_spread_bps=one * cost_bps,
         impact_bps=one * cost_bps,
         taker_bps=one * (rules.taker_fee_bps + 2.0 * cost_bps),
+        round_trip_bps=2.0 * one * (rules.taker_fee_bps + 2.0 * cost_bps),
         impact_coefficient=one,
         impact_fitted=one > 0,
         spread_quoted=one > 1,

@@ -28,6 +28,9 @@ SIMULATION = SimulationSettings(
     impact_coefficient=1.0,
     impact_prior_error=0.25,
     latency_minutes=1,
+    entry="market",
+    limit_offset_half_spreads=1.0,
+    limit_patience_minutes=5,
     participation_max=0.1,
     fill_probability=1.0,
     touch_fill_probability=0.2,
@@ -144,6 +147,9 @@ def test_entry_and_conditions_of_one_bar_are_the_hand_computed_ones() -> None:
     assert known.impact_bps[index] == pytest.approx(impact, rel=1e-9)
     assert known.half_spread_bps[index] == 2.0
     assert known.half_spread_bps[index - 1] == 0.5
+    resting = trade_conditions(grid, bars, COSTS, SIMULATION.model_copy(update={"entry": "limit"}), 1000.0)
+    assert known.round_trip_bps[index] == pytest.approx(2.0 * (5.0 + 2.0 + impact), rel=1e-9)
+    assert resting.round_trip_bps[index] == pytest.approx(2.0 + (5.0 + 2.0 + impact), rel=1e-9)
     trade = outcomes(grid, bars).filter(pl.col("as_of") == as_of).row(0, named=True)
     assert trade["entry_at"] == as_of + timedelta(minutes=1)
     assert trade["entry_price"] == frame["open"][row + 2]
