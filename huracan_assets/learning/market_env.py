@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from huracan_assets.errors import ContractError
+from huracan_assets.learning.ppo_context import no_context, refuse_strange_context
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
@@ -38,6 +39,7 @@ class Market:
 
     Attributes:
         features: (n, f) float32, NaN where a feature is undefined.
+        context: (n, CONTEXT_COLUMNS) float32, what is known of the bar beside its features.
         next_return_bps: (n,) log-return of the asset from this bar's fill to the next bar's.
         cost_bps: (n,) one-way cost of a change of position by one.
         run_end: (n,) the last row of the unbroken run that the row belongs to.
@@ -45,6 +47,7 @@ class Market:
     """
 
     features: Singles
+    context: Singles
     next_return_bps: Floats
     cost_bps: Floats
     run_end: Ints
@@ -54,7 +57,7 @@ class Market:
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the content, to tell whether a training is resumed on the market it began on."""
         digest = hashlib.sha256()
-        for array in (self.features, self.next_return_bps, self.cost_bps, self.run_end):
+        for array in (self.features, self.context, self.next_return_bps, self.cost_bps, self.run_end):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
@@ -65,16 +68,20 @@ class Market:
 
 
 def make_market(
-    features: npt.NDArray[np.floating], next_return_bps: Floats, cost_bps: Floats, rows: Ints | None = None
+    features: npt.NDArray[np.floating],
+    next_return_bps: Floats,
+    cost_bps: Floats,
+    rows: Ints | None = None,
+    context: Singles | None = None,
 ) -> Market:
-    """The market of `rows` (all where None), cut into unbroken runs.
+    """The market of `rows` (all where None), cut into unbroken runs; without `context` nothing but features is known.
 
     A run breaks where the next row is not the next bar (`rows` skips one), and where return or cost is not
     finite.
 
     Raises:
-        ContractError: shapes differ, rows are not increasing, a cost is negative, no bar can be played, or no
-            feature is ever defined.
+        ContractError: shapes differ, rows are not increasing, a cost is negative, no bar can be played, no
+            feature is ever defined, or the context is not finite.
     """
     n = len(features)
     if features.ndim != 2 or next_return_bps.shape != (n,) or cost_bps.shape != (n,):
@@ -82,6 +89,8 @@ def make_market(
             f"features {features.shape}, next_return_bps {next_return_bps.shape}, cost_bps {cost_bps.shape} "
             "do not describe the same bars: pass (n, f), (n,) and (n,)"
         )
+    known = no_context(n) if context is None else context
+    refuse_strange_context(known, n)
     chosen = np.arange(n, dtype=np.int64) if rows is None else np.asarray(rows, dtype=np.int64)
     gaps = np.diff(chosen)
     if (gaps <= 0).any():
@@ -98,7 +107,7 @@ def make_market(
         raise ContractError(f"no feature of the {len(chosen)} bars of the segment is a number: check the features")
     ends = np.flatnonzero(~playable)
     run_end = ends[np.searchsorted(ends, np.arange(len(chosen)))]
-    return Market(shown, returns, costs, run_end, starts)
+    return Market(shown, np.ascontiguousarray(known[chosen], np.float32), returns, costs, run_end, starts)
 
 
 def account_state(action: Ints, held: Ints, episode_bars: int) -> Ints:
@@ -188,16 +197,17 @@ class MarketEnv:
             starts: the rows at which new episodes may begin.
         """
         rows = np.empty((bars + 1, self.environments), np.int64)
-        truncated = np.empty((bars, self.environments), np.bool_)
-        row, end = self.state.row, self.state.end.copy()
-        rows[0] = row
-        for t in range(bars):
-            row = row + 1
+        truncated = np.zeros((bars, self.environments), np.bool_)
+        row, end, t = self.state.row, self.state.end.copy(), 0
+        while t < bars:
+            stay = min(int((end - row).min()), bars - t)  # until then no episode is cut
+            rows[t : t + stay + 1] = row + np.arange(stay + 1)[:, None]
+            row, t = row + stay, t + stay
             cut = row == end
             if cut.any():
                 start = starts[rng.integers(len(starts), size=int(cut.sum()))]
                 row[cut] = start
                 end[cut] = np.minimum(start + self.episode_bars, self.market.run_end[start])
-            truncated[t], rows[t + 1] = cut, row
+            truncated[t - 1], rows[t] = cut, row
         self.state.row, self.state.end = row, end
         return Path(rows, truncated)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from huracan_assets.errors import ContractError, SettingsError
 from huracan_assets.learning.market_env import ACCOUNT_COLUMNS, ACTIONS, EnvState, Market, MarketEnv
 from huracan_assets.learning.ppo_adam import Adam
+from huracan_assets.learning.ppo_context import CONTEXT_COLUMNS
 from huracan_assets.learning.ppo_curriculum import level_at, levels
 from huracan_assets.learning.ppo_network import ActorCritic, deterministic_torch
 from huracan_assets.learning.ppo_observation import ObservationStatistics
@@ -87,7 +88,7 @@ def blank_learner(features: int, settings: PPOSettings, seed: int) -> Learner:
             "with CUDA on a machine that has one"
         )
     rng = np.random.Generator(np.random.PCG64(seed))
-    network = ActorCritic(features + ACCOUNT_COLUMNS, settings.hidden, ACTIONS, settings.device)
+    network = ActorCritic(features + ACCOUNT_COLUMNS, settings.hidden, ACTIONS, CONTEXT_COLUMNS, settings.device)
     statistics = ObservationStatistics.empty(features)
     return Learner(settings, features, seed, network, Adam.of(network.weights), statistics, rng)
 
@@ -134,7 +135,7 @@ def train(
         raise ContractError("the PPO learner has no stage on this market to go on with: call begin_stage first")
     env = MarketEnv(market, settings.environments, settings.episode_bars)
     env.state = stage.state
-    board = Board.of(market.features, learner.observation, settings.episode_bars, settings.device)
+    board = Board.of(market, learner.observation, settings.episode_bars, settings.device)
     starts = levels(market, settings.episode_bars)
     left = stage.updates - stage.done
     curve: list[Metrics] = []

@@ -1,11 +1,12 @@
 """Learners as bytes: safetensors, everything that training changes, equal learners to equal bytes.
 
-Tensors, each under `agent<k>.`: the weights (`actor.*`, `critic.*`), Adam's moments (`adam.exp_avg.*`,
-`adam.exp_avg_sq.*`, `adam.step`), the observation statistics (`observation.*`) and, while a stage is under way, where
-its environments stand (`env.*`). The header's metadata holds one JSON document: settings, and for each agent its
-seed, generator state, unit of reward, step and stage. It is one entry because safetensors writes several in no fixed
-order. The document names the SHA-256 of itself and of all tensors, so that one flipped bit is found. The device is no
-part of it: what was trained on one may be asked on another. Nothing is pickled.
+Tensors, each under `agent<k>.`: the weights (`actor.*`, `critic.*`, of which `*.context` are what the context weighs),
+Adam's moments (`adam.exp_avg.*`, `adam.exp_avg_sq.*`, `adam.step`), the observation statistics (`observation.*`) and,
+while a stage is under way, where its environments stand (`env.*`). The header's metadata holds one JSON document:
+settings, the names of the context's columns, and for each agent its seed, generator state, unit of reward, step and
+stage. It is one entry because safetensors writes several in no fixed order. The document names the SHA-256 of itself
+and of all tensors, so that one flipped bit is found. The device is no part of it: what was trained on one may be asked
+on another. Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from pydantic import ValidationError
 from huracan_assets.errors import ContractError
 from huracan_assets.learning.market_env import EnvState
 from huracan_assets.learning.ppo import Learner, Stage, blank_learner
+from huracan_assets.learning.ppo_context import CONTEXT
 from huracan_assets.learning.ppo_observation import ObservationStatistics
 from huracan_assets.settings import PPOSettings
 
-FORMAT = "huracan-ppo-2"
+FORMAT = "huracan-ppo-3"
 ENTRY = "huracan"
 STATISTICS = ("mean", "m2", "count")
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -47,6 +49,7 @@ def save(learners: Sequence[Learner]) -> bytes:
         "format": FORMAT,
         "settings": learners[0].settings.model_dump(mode="json", exclude={"device"}),
         "features": learners[0].features,
+        "context": CONTEXT,
         "agents": [_described(learner) for learner in learners],
     }
     document["sha256"] = _digest(document, packed)
@@ -106,7 +109,8 @@ def load(checkpoint: bytes, device: str = "cpu") -> list[Learner]:
     """The learners that `save` was given; their stages go on when `train` gets the same market again.
 
     Raises:
-        ContractError: the bytes are no whole checkpoint, were altered, or a number in it is not finite.
+        ContractError: the bytes are no whole checkpoint, were altered, a number in it is not finite, or its agents
+            learned with another context than this engine shows.
         SettingsError: the device is not there.
     """
     document = metadata(checkpoint)
@@ -114,6 +118,11 @@ def load(checkpoint: bytes, device: str = "cpu") -> list[Learner]:
     named = document.pop("sha256", None)
     if named != _digest(document, tensors):
         raise ContractError("the PPO checkpoint is not what its SHA-256 names, it was altered: train it again")
+    if tuple(document.get("context", ())) != CONTEXT:
+        raise ContractError(
+            f"the PPO checkpoint was trained on the context {document.get('context')}, this engine shows {CONTEXT}: "
+            "train it again"
+        )
     try:
         settings = PPOSettings(**document["settings"] | {"device": device})
         return [

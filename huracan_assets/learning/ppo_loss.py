@@ -16,11 +16,11 @@ hundred numbers take five times as long as the numbers themselves.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from huracan_assets.resources.compiled import njit
 from huracan_assets.settings import PPOSettings
 
 if TYPE_CHECKING:
@@ -31,9 +31,13 @@ LEAST_SPREAD = 1e-8
 
 
 class Experience(NamedTuple):
-    """Rows of a rollout, all or a minibatch of them: (b,) each but `observations` (b, inputs)."""
+    """Rows of a rollout, all or a minibatch of them: (b,) each but `observations` (b, inputs), `context` (context, b).
+
+    Whatever is a row for each column of the batch is so because operations over short rows are slow.
+    """
 
     observations: Tensor
+    context: Tensor
     actions: Tensor
     log_probabilities: Tensor
     values: Tensor
@@ -45,27 +49,26 @@ class Slopes(NamedTuple):
     """The loss's slopes by the outputs of the network, and what it is made of.
 
     Attributes:
-        by_logits: (actions, b).
-        by_values: (b, 1).
+        by_outputs: (actions + 1, b), by the logits and in the last row by the values.
         parts: (6,) the figures of `PARTS`.
     """
 
-    by_logits: Tensor
-    by_values: Tensor
+    by_outputs: Tensor
     parts: Tensor
 
 
-def loss_slopes(logits: Tensor, values: Tensor, batch: Experience, settings: PPOSettings) -> Slopes:
-    """The slopes of the module's loss by `logits` (actions, b) and `values` (b,)."""
-    if logits.device.type == "cpu":
-        return looped_slopes(logits, values, batch, settings)
-    return tensor_slopes(logits, values, batch, settings)
+def loss_slopes(outputs: Tensor, batch: Experience, settings: PPOSettings) -> Slopes:
+    """The slopes of the module's loss by `outputs` (actions + 1, b), logits and in the last row values."""
+    if outputs.device.type == "cpu":
+        return looped_slopes(outputs, batch, settings)
+    return tensor_slopes(outputs, batch, settings)
 
 
-def tensor_slopes(logits: Tensor, values: Tensor, batch: Experience, settings: PPOSettings) -> Slopes:
+def tensor_slopes(outputs: Tensor, batch: Experience, settings: PPOSettings) -> Slopes:
     """`loss_slopes` on any device."""
     import torch
 
+    logits, values = outputs[:-1], outputs[-1]
     b, c = len(values), settings.clip
     logs = torch.log_softmax(logits, dim=0)
     pi, action = logs.exp(), batch.actions[None]
@@ -86,26 +89,29 @@ def tensor_slopes(logits: Tensor, values: Tensor, batch: Experience, settings: P
         -torch.minimum(gain, clipped), torch.maximum(near**2, error**2) / 2, entropy, -log_ratio,
         ratio - 1 - log_ratio, (ratio - 1).abs() > c,
     )  # fmt: skip
-    return Slopes(by_logits, by_values[:, None], torch.stack([part.double().mean() for part in parts]))
+    by_outputs = torch.cat((by_logits, by_values[None]))
+    return Slopes(by_outputs, torch.stack([part.double().mean() for part in parts]))
 
 
-def looped_slopes(logits: Tensor, values: Tensor, batch: Experience, settings: PPOSettings) -> Slopes:
+def looped_slopes(outputs: Tensor, batch: Experience, settings: PPOSettings) -> Slopes:
     """`loss_slopes` on the CPU, in one loop."""
     import torch
 
-    by_logits, by_values, parts = _loop(
-        logits.numpy(), values.numpy(), batch.actions.numpy(), batch.log_probabilities.numpy(), batch.values.numpy(),
+    by_outputs, parts = _loop(
+        outputs.numpy(), batch.actions.numpy(), batch.log_probabilities.numpy(), batch.values.numpy(),
         batch.advantages.numpy(), batch.returns.numpy(), settings.clip, settings.entropy, settings.value_coefficient,
     )  # fmt: skip
-    return Slopes(torch.from_numpy(by_logits), torch.from_numpy(by_values), torch.from_numpy(parts))
+    return Slopes(torch.from_numpy(by_outputs), torch.from_numpy(parts))
 
 
-@njit(cache=True, nogil=True)
-def _loop(  # type: ignore[no-untyped-def]
-    logits, values, actions, old_logs, old_values, advantages, returns, clip, entropy_weight, value_weight
-):
+@njit(nogil=True)
+def _loop(
+    outputs: Any, actions: Any, old_logs: Any, old_values: Any, advantages: Any, returns: Any, clip: Any,
+    entropy_weight: Any, value_weight: Any,
+) -> Any:  # fmt: skip
+    logits, values = outputs[:-1], outputs[-1]
     count, b = logits.shape
-    by_logits, by_values = np.empty((count, b), np.float32), np.empty((b, 1), np.float32)
+    by_outputs = np.empty((count + 1, b), np.float32)
     parts, logs, pi = np.zeros(6), np.empty(count), np.empty(count)
     mean, square = 0.0, 0.0
     for i in range(b):
@@ -133,16 +139,16 @@ def _loop(  # type: ignore[no-untyped-def]
         gain, clipped = ratio * scaled, min(max(ratio, 1.0 - clip), 1.0 + clip) * scaled
         pull = gain / b if gain <= clipped else 0.0
         for a in range(count):
-            by_logits[a, i] = pi[a] * ((logs[a] + entropy) * entropy_weight / b + pull)
-        by_logits[actions[i], i] -= pull
+            by_outputs[a, i] = pi[a] * ((logs[a] + entropy) * entropy_weight / b + pull)
+        by_outputs[actions[i], i] -= pull
         moved, error = values[i] - old_values[i], values[i] - returns[i]
         near = old_values[i] + min(max(moved, -clip), clip) - returns[i]
         held = abs(moved) > clip and abs(near) > abs(error)
-        by_values[i, 0] = 0.0 if held else error * value_weight / b
+        by_outputs[count, i] = 0.0 if held else error * value_weight / b
         parts[0] -= min(gain, clipped) / b
         parts[1] += max(near**2, error**2) / 2.0 / b
         parts[2] += entropy / b
         parts[3] -= log_ratio / b
         parts[4] += (ratio - 1.0 - log_ratio) / b
         parts[5] += (abs(ratio - 1.0) > clip) / b
-    return by_logits, by_values, parts
+    return by_outputs, parts

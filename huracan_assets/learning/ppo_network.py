@@ -1,7 +1,8 @@
 """Actor and critic, two separate tanh perceptrons, forward and backward by hand into buffers that are kept.
 
 Both are stored in one flat tensor, their gradient in another, so that clipping and Adam are one kernel each. The
-first layers lie on top of one another: one product of 2 x hidden columns serves both.
+first layers lie on top of one another: one product of 2 x hidden columns serves both. Beside the perceptrons the
+context of a bar (`ppo_context.py`) biases logits and value linearly; its weights begin at 0.
 
 tanh(z) is computed as 2 sigmoid(2 z) - 1: on a CPU torch's sigmoid is six times as fast as its tanh, which would take
 longer than the matrix products. The identity is exact; in float32 it is off by 1.2e-7 at most.
@@ -54,8 +55,8 @@ def orthogonal(rng: np.random.Generator, outputs: int, inputs: int, gain: float)
 class Layers:
     """Views of one flat tensor as the layers of both networks; weights are (outputs, inputs).
 
-    `first` and its bias hold the actor's hidden units, then the critic's, and so does `second_bias`; `third_bias`
-    holds the actor's outputs, then the value.
+    `first` and its bias hold the actor's hidden units, then the critic's, and so does `second_bias`; `third_bias` and
+    `context` hold the actor's outputs, then the value.
     """
 
     first: Tensor
@@ -66,6 +67,7 @@ class Layers:
     actor_third: Tensor
     critic_third: Tensor
     third_bias: Tensor
+    context: Tensor
 
 
 class Hidden(NamedTuple):
@@ -79,30 +81,32 @@ class Hidden(NamedTuple):
 
 @dataclass(frozen=True)
 class Buffers:
-    """What a pass over some number of rows writes to; `actor` and `critic` are the halves of `both`."""
+    """What a pass over some number of rows writes to; `actor` and `critic` are the halves of `both`.
+
+    `outputs` has a row for each action's logit and one for the value.
+    """
 
     both: Hidden
     actor: Hidden
     critic: Hidden
-    logits: Tensor
-    values: Tensor
+    outputs: Tensor
 
 
 class ActorCritic:
-    """inputs -> hidden -> hidden -> outputs for the actor, and to one value for the critic.
+    """inputs -> hidden -> hidden -> outputs for the actor, and to one value for the critic; context biases both.
 
     Attributes:
         weights: (parameters,) float32, all of them.
         gradient: (parameters,) float32, what `backward` found.
     """
 
-    def __init__(self, inputs: int, hidden: int, outputs: int, device: str = "cpu") -> None:
+    def __init__(self, inputs: int, hidden: int, outputs: int, context: int, device: str = "cpu") -> None:
         import torch
 
         self.inputs, self.hidden, self.outputs, self.device = inputs, hidden, outputs, device
         self.shapes = (
             (2 * hidden, inputs), (2 * hidden,), (hidden, hidden), (hidden, hidden), (2 * hidden,),
-            (outputs, hidden), (1, hidden), (outputs + 1,),
+            (outputs, hidden), (1, hidden), (outputs + 1,), (outputs + 1, context),
         )  # fmt: skip
         count = sum(int(np.prod(shape)) for shape in self.shapes)
         self.weights = torch.zeros(count, device=device)
@@ -130,16 +134,18 @@ class ActorCritic:
             "actor.2.bias": layers.second_bias[:h],
             "actor.4.weight": layers.actor_third,
             "actor.4.bias": layers.third_bias[:a],
+            "actor.context": layers.context[:a],
             "critic.0.weight": layers.first[h:],
             "critic.0.bias": layers.first_bias[h:],
             "critic.2.weight": layers.critic_second,
             "critic.2.bias": layers.second_bias[h:],
             "critic.4.weight": layers.critic_third,
             "critic.4.bias": layers.third_bias[a:],
+            "critic.context": layers.context[a:],
         }
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Orthogonal weights drawn from `rng` alone, biases 0."""
+        """Orthogonal weights drawn from `rng` alone, biases and what context weighs 0."""
         import torch
 
         gains = {"0": HIDDEN_GAIN, "2": HIDDEN_GAIN, "actor.4": POLICY_GAIN, "critic.4": VALUE_GAIN}
@@ -159,14 +165,18 @@ class ActorCritic:
             # `backward` is done with the second layer when it comes to the first one's slopes: less to keep in cache.
             both = Hidden(first, second, first_gradient=second, second_gradient=slopes)
             actor, critic = (Hidden(*(part[:, half] for part in both)) for half in (slice(h), slice(h, None)))
-            logits, values = (torch.zeros(shape, device=self.device) for shape in ((self.outputs, rows), (rows, 1)))
-            self._buffers[rows] = Buffers(both, actor, critic, logits, values)
+            outputs = torch.zeros((self.outputs + 1, rows), device=self.device)
+            self._buffers[rows] = Buffers(both, actor, critic, outputs)
         return self._buffers[rows]
 
-    def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (outputs, b) and values (b,) of `observations` (b, inputs), in buffers that the next call reuses.
+    def forward(self, observations: Tensor, context: Tensor) -> Tensor:
+        """(outputs + 1, b), the logits and in the last row the values, in a buffer that the next call reuses.
 
         A row for each action: over rows of three numbers a softmax takes fourteen times as long.
+
+        Args:
+            observations: (b, inputs).
+            context: (context, b).
         """
         import torch
 
@@ -175,19 +185,20 @@ class ActorCritic:
         self._linear(layers.second_bias[:h], to.actor.first, layers.actor_second, to.actor.second, 2)
         self._linear(layers.second_bias[h:], to.critic.first, layers.critic_second, to.critic.second, 2)
         self._tanh(to.both.second)
-        torch.addmm(layers.third_bias[:a, None], layers.actor_third, to.actor.second.t(), out=to.logits)
-        self._linear(layers.third_bias[a:], to.critic.second, layers.critic_third, to.values, 1)
-        return to.logits, to.values[:, 0]
+        torch.addmm(layers.third_bias[:, None], layers.context, context, out=to.outputs)
+        to.outputs[:a].addmm_(layers.actor_third, to.actor.second.t())
+        to.outputs[a].addmv_(to.critic.second, layers.critic_third[0])
+        return to.outputs
 
-    def logits(self, observations: Tensor) -> Tensor:
-        """(b, outputs) of the actor alone."""
-        return self._alone(observations, 0)
+    def logits(self, observations: Tensor, context: Tensor) -> Tensor:
+        """(b, outputs) of the actor alone, for observations (b, inputs) and context (context, b)."""
+        return self._alone(observations, context, 0)
 
-    def values(self, observations: Tensor) -> Tensor:
-        """(b,) of the critic alone."""
-        return self._alone(observations, 1)[:, 0]
+    def values(self, observations: Tensor, context: Tensor) -> Tensor:
+        """(b,) of the critic alone, for the same."""
+        return self._alone(observations, context, 1)[:, 0]
 
-    def _alone(self, observations: Tensor, network: int) -> Tensor:
+    def _alone(self, observations: Tensor, context: Tensor, network: int) -> Tensor:
         layers, h, a = self.layers, self.hidden, self.outputs
         units, outs = slice(network * h, network * h + h), slice(a, None) if network else slice(None, a)
         second, third = ((layers.actor_second, layers.actor_third), (layers.critic_second, layers.critic_third))[
@@ -195,26 +206,27 @@ class ActorCritic:
         ]
         shown = self._tanh_layer(layers.first_bias[units], observations, layers.first[units])
         shown = self._tanh_layer(layers.second_bias[units], shown, second)
-        return self._linear(layers.third_bias[outs], shown, third)
+        return self._linear(layers.third_bias[outs], shown, third).addmm_(context.t(), layers.context[outs].t())
 
-    def backward(self, observations: Tensor, by_logits: Tensor, by_values: Tensor) -> None:
+    def backward(self, observations: Tensor, context: Tensor, by_outputs: Tensor) -> None:
         """Fill `gradient` from the loss's slopes by the outputs that `forward` has just given for these rows.
 
         Args:
             observations: (b, inputs), the same.
-            by_logits: (outputs, b) dLoss/dlogits.
-            by_values: (b, 1) dLoss/dvalues.
+            context: (context, b), the same.
+            by_outputs: (outputs + 1, b) dLoss/dlogits, then dLoss/dvalues.
         """
         import torch
 
         to, layers, slopes, a = self.buffers(observations.shape[0]), self.layers, self.slopes, self.outputs
         actor, critic, both = to.actor, to.critic, to.both
+        by_logits, by_values = by_outputs[:a], by_outputs[a:]
         torch.mm(by_logits, actor.second, out=slopes.actor_third)
-        torch.mm(by_values.t(), critic.second, out=slopes.critic_third)
-        torch.sum(by_logits, 1, out=slopes.third_bias[:a])
-        torch.sum(by_values, 0, out=slopes.third_bias[a:])
+        torch.mm(by_values, critic.second, out=slopes.critic_third)
+        torch.sum(by_outputs, 1, out=slopes.third_bias)
+        torch.mm(by_outputs, context.t(), out=slopes.context)
         torch.mm(by_logits.t(), layers.actor_third, out=actor.second_gradient)
-        torch.mm(by_values, layers.critic_third, out=critic.second_gradient)
+        torch.mm(by_values.t(), layers.critic_third, out=critic.second_gradient)
         self._through_tanh(both.second_gradient, both.second)
         torch.mm(actor.second_gradient.t(), actor.first, out=slopes.actor_second)
         torch.mm(critic.second_gradient.t(), critic.first, out=slopes.critic_second)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
+from huracan_assets.learning.market_env import FLAT, LONG, SHORT
+from huracan_assets.learning.ppo_context import CONTEXT
 from huracan_assets.learning.ppo_curriculum import LEVELS
 from huracan_assets.learning.ppo_reward import TERMS
 from huracan_assets.learning.ppo_rollout import Metrics
@@ -21,9 +24,27 @@ def ppo_page(walk: PPOWalkForward) -> dict[str, str]:
     return {
         "seeds": markdown_table(walk.seeds.rows()),
         "segments": markdown_table(_mean_over_agents(walk.tests)),
+        "context": markdown_table(bias_rows(walk.bias)),
         "reward": markdown_table(reward_rows(walk.curve)),
         "curve": _curve(walk.curve),
     }
+
+
+def bias_rows(bias: npt.NDArray[np.float64]) -> list[dict[str, str]]:
+    """How far each column of the context, at 1, moves the logits: mean over the agents, lowest and highest.
+
+    Args:
+        bias: (agents, actions, context).
+    """
+    mean, low, high = bias.mean(axis=0), bias.min(axis=0), bias.max(axis=0)
+    return [
+        {"context": name}
+        | {
+            action: f"{mean[place, column]:+.3f} ({low[place, column]:+.3f} to {high[place, column]:+.3f})"
+            for action, place in (("flat", FLAT), ("long", LONG), ("short", SHORT))
+        }
+        for column, name in enumerate(CONTEXT)
+    ]
 
 
 def _mean_over_agents(tests: Sequence[Metrics]) -> list[dict[str, object]]:

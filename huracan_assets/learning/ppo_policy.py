@@ -27,6 +27,7 @@ from huracan_assets.learning.market_env import (
     account_state,
 )
 from huracan_assets.learning.ppo import Learner
+from huracan_assets.learning.ppo_context import CONTEXT_UNIT, refuse_strange_context
 from huracan_assets.learning.ppo_network import ActorCritic, deterministic_torch
 
 Floats = npt.NDArray[np.float64]
@@ -36,24 +37,32 @@ Ints = npt.NDArray[np.int64]
 BLOCK = 64
 
 
-def _in_blocks(network: ActorCritic, observations: Singles) -> Singles:
+def _in_blocks(network: ActorCritic, observations: Singles, context: Singles) -> Singles:
     """(n, 3) probabilities of flat, long, short; each row's bits depend on that row alone."""
     import torch
 
-    n, width = observations.shape
-    padded = np.zeros((-(-n // BLOCK) * BLOCK, width), np.float32)
-    padded[:n] = observations
-    shown = torch.from_numpy(padded).to(network.device)
-    blocks = [torch.softmax(network.logits(block), dim=-1) for block in torch.split(shown, BLOCK)]
+    n, padding = len(observations), ((0, -len(observations) % BLOCK), (0, 0))
+    shown, known = (
+        torch.split(torch.from_numpy(np.pad(part, padding)).to(network.device), BLOCK)
+        for part in (observations, context)
+    )
+    blocks = [
+        torch.softmax(network.logits(block, beside.t()), dim=-1) for block, beside in zip(shown, known, strict=True)
+    ]
     return np.concatenate([block.cpu().numpy() for block in blocks] or [np.empty((0, ACTIONS), np.float32)])[:n]
 
 
-def action_probabilities(learner: Learner, features: Singles, action: Ints, held: Ints) -> Singles:
-    """(n, 3) probabilities of flat, long, short on `features` (n, f), holding `action` (n,) for `held` bars.
+def action_probabilities(learner: Learner, features: Singles, context: Singles, action: Ints, held: Ints) -> Singles:
+    """(n, 3) probabilities of flat, long, short on some bars, holding `action` (n,) for `held` bars.
+
+    Args:
+        features: (n, f) float32, NaN where undefined.
+        context: (n, CONTEXT_COLUMNS) of the same bars.
 
     Raises:
-        ContractError: the width of `features` is not the learner's.
+        ContractError: the width of `features` is not the learner's, or the context is none of these bars.
     """
+    refuse_strange_context(context, len(features))
     if features.ndim != 2 or features.shape[1] != learner.features:
         raise ContractError(
             f"features of shape {features.shape} do not fit a PPO learner of {learner.features} features: "
@@ -64,16 +73,19 @@ def action_probabilities(learner: Learner, features: Singles, action: Ints, held
     observations[:, : learner.features] = learner.observation.standardise(features.astype(np.float32, copy=False))
     observations[:, learner.features :] = _account_columns(longest)[account_state(action, held, longest)]
     with deterministic_torch(learner.network.device):
-        return _in_blocks(learner.network, observations)
+        return _in_blocks(learner.network, observations, context)
 
 
 _account_columns = cache(account_columns)
 
 
-def flat_votes(learner: Learner, features: Singles) -> Floats:
-    """(n,) pi(long) - pi(short) of an agent that stands flat, in [-1, 1]; 0 on a bar without any defined feature."""
+def flat_votes(learner: Learner, features: Singles, context: Singles) -> Floats:
+    """(n,) pi(long) - pi(short) of an agent that stands flat, in [-1, 1]; 0 on a bar without any defined feature.
+
+    The decision policy asks of a bar alone, so the account is that of an episode's first bar.
+    """
     flat = np.full(len(features), FLAT, np.int64)
-    probabilities = action_probabilities(learner, features, flat, np.zeros_like(flat)).astype(np.float64)
+    probabilities = action_probabilities(learner, features, context, flat, np.zeros_like(flat)).astype(np.float64)
     votes = np.clip(probabilities[:, LONG] - probabilities[:, SHORT], -1.0, 1.0)
     return np.where(np.isfinite(features).any(axis=1), votes, 0.0)
 
@@ -91,18 +103,29 @@ class JointVote:
     agreement: Floats
 
 
-def joint_vote(learners: Sequence[Learner], features: Singles) -> JointVote:
-    """What `learners` say of `features` (n, f) together; where they disagree luck speaks, and it counts less.
+def joint_vote(learners: Sequence[Learner], features: Singles, context: Singles) -> JointVote:
+    """What `learners` say of some bars together; where they disagree luck speaks, and it counts less.
+
+    Args:
+        features: (n, f) float32, NaN where undefined.
+        context: (n, CONTEXT_COLUMNS) of the same bars.
 
     Raises:
-        ContractError: the width of `features` is not the learners'.
+        ContractError: the width of `features` is not the learners', or the context is none of these bars.
     """
     total, size = np.zeros((2, len(features)))
     for learner in learners:  # one by one: a sum over an axis may round by the number of bars
-        votes = flat_votes(learner, features)
+        votes = flat_votes(learner, features, context)
         total, size = total + votes, size + np.abs(votes)
     agreement = np.divide(np.abs(total), size, out=np.zeros_like(total), where=size > 0)
     return JointVote(total / len(learners) * agreement, agreement)
+
+
+def context_bias(learner: Learner) -> Floats:
+    """(actions, CONTEXT_COLUMNS): how far each part of the context, at 1, moves each action's logit from their mean."""
+    weights = learner.network.named(learner.network.weights)["actor.context"].double().cpu().numpy()
+    centred: Floats = CONTEXT_UNIT * (weights - weights.mean(axis=0))
+    return centred
 
 
 @dataclass(frozen=True)
@@ -157,6 +180,7 @@ def play(learner: Learner, market: Market) -> Performance:
     )
     seen = learner.observation.standardise(market.features[rows]).astype(np.float64) @ first[:, :f].T + first_bias
     accounts = _account_columns(longest).astype(np.float64) @ first[:, f:].T
+    biases = market.context[rows].astype(np.float64) @ weights["actor.context"].T + third_bias
     actions = np.empty(len(rows), np.int64)
     changes = np.empty(len(rows))
     action, held, before = FLAT, 0, -2
@@ -164,7 +188,7 @@ def play(learner: Learner, market: Market) -> Performance:
         if row != before + 1:
             action, held = FLAT, 0
         shown = np.tanh(seen[i] + accounts[action * (longest + 1) + min(held, longest)])
-        chosen = int(np.argmax(third @ np.tanh(second @ shown + second_bias) + third_bias))
+        chosen = int(np.argmax(third @ np.tanh(second @ shown + second_bias) + biases[i]))
         actions[i], changes[i] = chosen, abs(TARGETS[chosen] - TARGETS[action])
         held = 0 if chosen == FLAT else held + 1 if chosen == action else 1
         action, before = chosen, row

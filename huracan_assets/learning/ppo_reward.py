@@ -15,12 +15,13 @@ Rewards are thus near one whatever the coin.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from huracan_assets.learning.market_env import EnvState, Market, Path
+from huracan_assets.resources.compiled import njit
 from huracan_assets.settings import PPOSettings
 
 Floats = npt.NDArray[np.float64]
@@ -73,11 +74,11 @@ def settle(
     return Settlement(gross, cost, terms, terms.sum(axis=0), changed)
 
 
-@njit(cache=True, nogil=True)
-def _settle(  # type: ignore[no-untyped-def]
-    next_return, cost_bps, rows, truncated, actions, before, held, carried,
-    scale, cost_multiple, risk_aversion, drawdown_aversion, hold_charge, hold_bars,
-):  # fmt: skip
+@njit(nogil=True)
+def _settle(
+    next_return: Any, cost_bps: Any, rows: Any, truncated: Any, actions: Any, before: Any, held: Any, carried: Any,
+    scale: Any, cost_multiple: Any, risk_aversion: Any, drawdown_aversion: Any, hold_charge: Any, hold_bars: Any,
+) -> Any:  # fmt: skip
     bars, lanes = actions.shape
     target = np.array([0.0, 1.0, -1.0])
     gross, cost = np.empty((bars, lanes)), np.empty((bars, lanes))
@@ -105,7 +106,7 @@ def _settle(  # type: ignore[no-untyped-def]
     return gross, cost, terms, changed, equity, peak, worst
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def gae(rewards: Floats, values: Floats, next_values: Floats, truncated: Bools, gamma: float, lam: float) -> Floats:
     """Generalised advantage estimates (Schulman et al. 2016), all arrays (bars, environments).
 

@@ -1,8 +1,4 @@
-"""One batch of experience: the policy as it stands, played for some bars in many environments.
-
-The rows of a rollout are known before it begins, so the features' share of the actor's first layer is one product for
-all of them; the account's share is a look-up in a table of all account states. A bar then costs one hidden layer.
-"""
+"""One batch of experience: the policy as it stands, played for some bars in many environments."""
 
 from __future__ import annotations
 
@@ -12,7 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from huracan_assets.learning.market_env import ACCOUNT_COLUMNS, FLAT, MarketEnv, Path, account_columns, account_steps
+from huracan_assets.learning.market_env import (
+    ACCOUNT_COLUMNS,
+    FLAT,
+    Market,
+    MarketEnv,
+    Path,
+    account_columns,
+    account_steps,
+)
+from huracan_assets.learning.ppo_actions import act
 from huracan_assets.learning.ppo_loss import Experience
 from huracan_assets.learning.ppo_network import ActorCritic
 from huracan_assets.learning.ppo_observation import ObservationStatistics
@@ -33,22 +38,26 @@ class Board:
 
     Attributes:
         shown: (n, f + account) standardised features; the account's columns are zero.
+        context: (context, n) what is known of the bars beside their features.
         accounts: (states, account) the account's columns in each account state.
         steps: (states * actions,) the account state that follows.
     """
 
     shown: Tensor
+    context: Tensor
     accounts: Tensor
     steps: Tensor
 
     @classmethod
-    def of(cls, features: Singles, statistics: ObservationStatistics, episode_bars: int, device: str) -> Board:
-        """The board of a market's `features` (n, f) under frozen `statistics`."""
+    def of(cls, market: Market, statistics: ObservationStatistics, episode_bars: int, device: str) -> Board:
+        """The board of `market` under frozen `statistics`."""
         import torch
 
-        shown = np.zeros((len(features), features.shape[1] + ACCOUNT_COLUMNS), np.float32)
-        shown[:, : features.shape[1]] = statistics.standardise(features)
-        arrays = (shown, account_columns(episode_bars), account_steps(episode_bars).reshape(-1))
+        bars, features = market.features.shape
+        shown = np.zeros((bars, features + ACCOUNT_COLUMNS), np.float32)
+        shown[:, :features] = statistics.standardise(market.features)
+        context = np.ascontiguousarray(market.context.T)
+        arrays = (shown, context, account_columns(episode_bars), account_steps(episode_bars).reshape(-1))
         return cls(*(torch.from_numpy(array).to(device) for array in arrays))
 
 
@@ -85,10 +94,11 @@ def collect(
     T, N = settings.rollout_bars, settings.environments
     path = env.path(T, rng, starts)
     rows = torch.from_numpy(path.rows.reshape(-1)).to(board.shown.device)
-    observations = board.shown.index_select(0, rows)
-    accounts, actions, logits = _act(network, board, observations[: T * N], env.state.account, path, rng)
-    observations[:, -ACCOUNT_COLUMNS:] = board.accounts.index_select(0, accounts.view(-1))
-    values, next_values = _values(network, board, observations, rows, accounts, actions, path)
+    observations, context = board.shown.index_select(0, rows), board.context.index_select(1, rows)
+    seen = observations[: T * N], context[:, : T * N].contiguous()
+    accounts, actions, logits = act(network, board.accounts, board.steps, *seen, env.state.account, path.truncated, rng)
+    observations[:, -ACCOUNT_COLUMNS:] = board.accounts.index_select(0, accounts.view(-1))  # and so in what was seen
+    values, next_values = _values(network, board, observations, context, rows, accounts, actions, path)
     chosen = torch.log_softmax(logits, dim=1).gather(1, actions[:, None])[:, 0]
     env.state.account = accounts[T].cpu().numpy().copy()
     done = actions.cpu().numpy()
@@ -99,48 +109,14 @@ def collect(
         for array in (values, advantages, advantages + values)
     )
     told = chosen.reshape(-1), value, advantage, returned
-    return Rollout(Experience(observations[: T * N], actions.view(-1), *told), _charts(settled, done))
-
-
-def _act(
-    network: ActorCritic, board: Board, observations: Tensor, account: Ints, path: Path, rng: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Account states (T + 1, N), actions (T, N) and logits (T, actions, N), bar after bar.
-
-    The loop keeps s = sigmoid(2 z) of the hidden units in place of tanh(z) = 2 s - 1; the layer after it is stretched
-    to fit. A draw from softmax(logits) is the largest logit with Gumbel noise (Gumbel 1954).
-    """
-    import torch
-
-    (T, N), h, a, layers = path.truncated.shape, network.hidden, network.outputs, network.layers
-    first, f = layers.first[:h], network.inputs - ACCOUNT_COLUMNS
-    seen = torch.addmm(layers.first_bias[:h], observations, first.t(), beta=2, alpha=2).view(T, N, h)
-    table = 2 * board.accounts @ first[:, f:].t()
-    second, third = 4 * layers.actor_second.t(), 2 * layers.actor_third
-    second_bias = 2 * (layers.second_bias[:h] - layers.actor_second.sum(1))
-    third_bias = (layers.third_bias[:a] - layers.actor_third.sum(1))[:, None]
-    with np.errstate(divide="ignore"):
-        gumbel = -np.log(-np.log(rng.random((T, a, N), dtype=np.float32)))
-    device = observations.device
-    noise, kept = torch.from_numpy(gumbel).to(device), torch.from_numpy(~path.truncated).to(device).long()
-    accounts, actions = (torch.zeros((bars, N), dtype=torch.long, device=device) for bars in (T + 1, T))
-    logits, units = torch.zeros((T, a, N), device=device), torch.zeros((N, h), device=device)
-    accounts[0] = torch.from_numpy(account).to(device)
-    bars = (part.unbind() for part in (accounts, accounts[1:], seen, logits, noise, actions, kept))
-    for stood, stands, layer, answer, luck, action, keep in zip(*bars, strict=False):
-        torch.index_select(table, 0, stood, out=units)
-        torch.addmm(second_bias, units.add_(layer).sigmoid_(), second, out=layer)
-        torch.addmm(third_bias, third, layer.sigmoid_().t(), out=answer)
-        torch.argmax(answer + luck, 0, out=action)
-        after = board.steps.index_select(0, torch.add(action, stood, alpha=a))
-        torch.mul(after, keep, out=stands)
-    return accounts, actions, logits
+    return Rollout(Experience(*seen, actions.view(-1), *told), _charts(settled, done))
 
 
 def _values(
     network: ActorCritic,
     board: Board,
     observations: Tensor,
+    context: Tensor,
     rows: Tensor,
     accounts: Tensor,
     actions: Tensor,
@@ -151,13 +127,15 @@ def _values(
 
     T, N = path.truncated.shape
     cut = torch.from_numpy(np.flatnonzero(path.truncated)).to(rows.device)
-    last = board.shown.index_select(0, rows.index_select(0, cut) + 1)
+    ends = rows.index_select(0, cut) + 1
+    last = board.shown.index_select(0, ends)
     before = accounts.view(-1).index_select(0, cut)
     arrived = board.steps.index_select(0, before * network.outputs + actions.view(-1).index_select(0, cut))
     last[:, -ACCOUNT_COLUMNS:] = board.accounts.index_select(0, arrived)
-    found = network.values(observations).double().cpu().numpy().reshape(T + 1, N)
+    found = network.values(observations, context).double().cpu().numpy().reshape(T + 1, N)
     after = found[1:].copy()
-    after[path.truncated] = network.values(last).double().cpu().numpy()
+    known = board.context.index_select(1, ends)
+    after[path.truncated] = network.values(last, known).double().cpu().numpy()
     return found[:T], after
 
 

@@ -26,6 +26,10 @@ class Spread(BaseModel):
         middle = sorted(net_bps)[cut : len(net_bps) - cut]
         return cls(net_bps=tuple(net_bps), iqm_bps=float(np.mean(middle)), low_bps=min(net_bps), high_bps=max(net_bps))
 
+    def figures(self) -> dict[str, float]:
+        """Mean and range, under the names that a trial is recorded with."""
+        return {"seeds/iqm_bps": self.iqm_bps, "seeds/low_bps": self.low_bps, "seeds/high_bps": self.high_bps}
+
 
 class SeedReport(BaseModel):
     """The agents of a night side by side.

@@ -3,8 +3,8 @@
 Stage 0 trains each for `first_steps` on the first fold's training rows, stage k for `fold_steps` more on fold k's, and
 a last stage on all that may teach makes the policy that is shipped. After stage k, with weights and observation
 statistics frozen, the agents vote on fold k's test rows, together. A vote on a bar depends on that bar's features and
-on rows before the fold alone. The seeds learn one after the other: as one batched model they would be 4 to 8 % faster
-in the matrix products, and not in the rest.
+context and on rows before the fold alone. The seeds learn one after the other: as one batched model they would be 4 to
+8 % faster in the matrix products, and not in the rest.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from huracan_assets.errors import ContractError
 from huracan_assets.learning.market_env import Market, make_market
 from huracan_assets.learning.ppo import Learner, begin_stage, new_learner, train
 from huracan_assets.learning.ppo_checkpoint import load, save
-from huracan_assets.learning.ppo_policy import joint_vote, play
+from huracan_assets.learning.ppo_policy import context_bias, joint_vote, play
 from huracan_assets.learning.ppo_rollout import Metrics
 from huracan_assets.learning.ppo_seeds import SeedReport
 from huracan_assets.settings import PPOSettings
@@ -57,6 +57,7 @@ class PPOWalkForward:
         curve: one dict of metrics for each update of each agent, CleanRL's names, `stage` and `seed`.
         tests: for each fold and agent the `Performance.summary` on the fold's test rows, `fold` and `seed`.
         seeds: the agents side by side.
+        bias: (agents, actions, context) what the context weighs in the logits of the shipped agents.
     """
 
     votes: Floats
@@ -65,10 +66,12 @@ class PPOWalkForward:
     curve: list[Metrics]
     tests: list[Metrics]
     seeds: SeedReport
+    bias: Floats
 
 
 def train_walk_forward(
     features: Singles,
+    context: Singles,
     next_return_bps: Floats,
     cost_bps: Floats,
     folds: Iterable[FoldRows],
@@ -81,6 +84,7 @@ def train_walk_forward(
 
     Args:
         features: (n, f) float32, NaN where undefined.
+        context: (n, CONTEXT_COLUMNS) float32, what is known of the bars beside their features.
         next_return_bps: (n,) log-return from the fill of a bar to the fill of the next; NaN across a gap.
         cost_bps: (n,) one-way cost of a change of position by one.
         folds: in order of time.
@@ -90,8 +94,7 @@ def train_walk_forward(
         progress: called with each update's metrics.
 
     Raises:
-        ContractError: the arrays do not fit, a fold trains on rows at or after the start of its test, or a segment
-            has no bar that can be played.
+        ContractError: the arrays do not fit, a fold trains on rows from its test on, or no bar can be played.
     """
     seeds = range(seed, seed + settings.seeds)
     learners = [new_learner(features.shape[1], settings, number) for number in seeds]
@@ -100,22 +103,32 @@ def train_walk_forward(
     tests: list[Metrics] = []
 
     def learn(rows: Ints, steps: int) -> None:
-        market = make_market(features, next_return_bps, cost_bps, rows)
+        market = make_market(features, next_return_bps, cost_bps, rows, context)
         for learner in learners:
             begin_stage(learner, market, steps)
             curve.extend(train(learner, market, progress=progress))
 
     for stage, fold in enumerate(folds):
-        if len(fold.test) and len(fold.train) and fold.train[-1] >= fold.test[0]:
-            raise ContractError(f"fold {fold.index} trains on row {fold.train[-1]}, its test starts at {fold.test[0]}")
+        _refuse_overlap(fold)
         learn(fold.train, settings.first_steps if stage == 0 else settings.fold_steps)
-        said = joint_vote(learners, features[fold.test])
+        said = joint_vote(_as_asked(learners), features[fold.test], context[fold.test])
         votes[fold.test], agreement[fold.test] = said.vote, said.agreement
-        tests += _tested(learners, fold.index, make_market(features, next_return_bps, cost_bps, fold.test))
+        tests += _tested(learners, fold.index, make_market(features, next_return_bps, cost_bps, fold.test, context))
     last_fold = save(learners)
     learn(np.flatnonzero(teachable), settings.fold_steps)
     report = SeedReport.of(seeds, tests, float(np.nanmean(agreement)))
-    return PPOWalkForward(votes, save(learners), last_fold, curve, tests, report)
+    bias = np.stack([context_bias(learner) for learner in learners])
+    return PPOWalkForward(votes, save(learners), last_fold, curve, tests, report, bias)
+
+
+def _refuse_overlap(fold: FoldRows) -> None:
+    if len(fold.test) and len(fold.train) and fold.train[-1] >= fold.test[0]:
+        raise ContractError(f"fold {fold.index} trains on row {fold.train[-1]}, its test starts at {fold.test[0]}")
+
+
+def _as_asked(learners: Sequence[Learner]) -> Sequence[Learner]:
+    """The learners on the CPU, where what is shipped is asked: another device rounds in another way."""
+    return learners if learners[0].settings.device == "cpu" else load(save(learners))
 
 
 def _tested(learners: Sequence[Learner], fold: int, market: Market) -> list[Metrics]:
@@ -124,10 +137,14 @@ def _tested(learners: Sequence[Learner], fold: int, market: Market) -> list[Metr
     ]
 
 
-def vote(checkpoint: bytes, features: Singles) -> Floats:
-    """(m,) joint votes in [-1, 1] of a checkpoint's agents, flat, on `features` (m, f).
+def vote(checkpoint: bytes, features: Singles, context: Singles) -> Floats:
+    """(m,) joint votes in [-1, 1] of a checkpoint's agents, who stand flat, on `features` (m, f).
+
+    Args:
+        context: (m, CONTEXT_COLUMNS) of the same bars (`ppo_context.py: bar_context`).
 
     Raises:
-        ContractError: the bytes are no whole checkpoint, or `features` has another width than it was trained on.
+        ContractError: the bytes are no whole checkpoint, `features` has another width than it was trained on, or the
+            context is none of these bars.
     """
-    return joint_vote(load(checkpoint), features).vote
+    return joint_vote(load(checkpoint), features, context).vote

@@ -23,10 +23,24 @@ def similarity_vote(recalled: pl.DataFrame) -> NDArray[np.float64]:
     Args:
         recalled: what `recall` returns.
     """
+    won = np.maximum(side_evidence(recalled)[0], 0.0)
+    vote: NDArray[np.float64] = won[:, 0] - won[:, 1]
+    return vote
+
+
+def side_evidence(recalled: pl.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """What similar longs and shorts brought, (n, 2) in [-1, 1], and whether enough is remembered to say so, (n,).
+
+    A side's figure is its self-normalised sum S / sqrt(n Q), with the sign of S; 0 where fewer than `MIN_NEIGHBOURS`
+    trades of both sides are remembered.
+
+    Args:
+        recalled: what `recall` returns.
+    """
     neighbours = recalled["neighbours"].to_numpy().astype(np.float64)
-    vote = _evidence(recalled, "long", neighbours) - _evidence(recalled, "short", neighbours)
-    heard: NDArray[np.float64] = np.where(neighbours >= MIN_NEIGHBOURS, vote, 0.0)
-    return heard
+    heard = neighbours >= MIN_NEIGHBOURS
+    sides = np.stack([_evidence(recalled, side, neighbours) for side in ("long", "short")], axis=1)
+    return np.where(heard[:, None], sides, 0.0), heard
 
 
 def best_case_net_bps(recalled: pl.DataFrame) -> NDArray[np.float64]:
@@ -57,6 +71,6 @@ def _evidence(recalled: pl.DataFrame, side: str, neighbours: NDArray[np.float64]
     rms = recalled[f"{side}_rms_net_bps"].fill_null(0.0).to_numpy()
     # S / sqrt(n Q) = count * mean / sqrt(n * count * rms^2)
     scale = np.sqrt(neighbours * count) * rms
-    evidence = np.divide(count * np.maximum(mean, 0.0), scale, out=np.zeros(len(recalled)), where=scale > 0)
-    bounded: NDArray[np.float64] = np.minimum(evidence, 1.0)  # rounding may pass 1 by an ulp
+    evidence = np.divide(count * mean, scale, out=np.zeros(len(recalled)), where=scale > 0)
+    bounded: NDArray[np.float64] = np.clip(evidence, -1.0, 1.0)  # rounding may pass 1 by an ulp
     return bounded

@@ -51,6 +51,7 @@ def _torch_alone() -> float:
 def learn(everything: bool) -> None:
     """The learning room of a night, without Dagster and without the lake."""
     from huracan_assets.features.recipe import FEATURE_NAMES
+    from huracan_assets.learning.ppo_context import CONTEXT_COLUMNS, CONTEXT_UNIT
     from huracan_assets.learning.ppo_walk_forward import train_walk_forward as train_ppo
     from huracan_assets.learning.training_set import TrainingSet
     from huracan_assets.learning.walk_forward import walk_forward_folds
@@ -81,7 +82,10 @@ def learn(everything: bool) -> None:
     first = np.datetime64("2026-01-01", "us") + np.timedelta64(learning.first_train_days, "D")
     embargo = timedelta(minutes=learning.embargo_minutes)
     folds = walk_forward_folds(as_of, ts.label_end, first, as_of[-1], learning.folds, embargo, ts.teachable)
-    walk = train_ppo(features, returns, cost[:, 0] / 2, folds, ts.teachable, learning.ppo, settings.seed)
+    odds = np.exp(features[:, 2:5])
+    context = np.zeros((n, CONTEXT_COLUMNS), np.float32)
+    context[:, :3] = CONTEXT_UNIT * odds / odds.sum(axis=1, keepdims=True)
+    walk = train_ppo(features, context, returns, cost[:, 0] / 2, folds, ts.teachable, learning.ppo, settings.seed)
     print(f"{walk.curve[-1]['global_step']:.0f} steps of each of {len(walk.seeds.seeds)} seeds")
     if everything:
         _the_rest(ts, folds)

@@ -15,6 +15,7 @@ import numpy as np
 
 from huracan_assets.learning.market_env import ACCOUNT_COLUMNS, ACTIONS, Market, make_market
 from huracan_assets.learning.ppo import Learner, begin_stage, new_learner, train
+from huracan_assets.learning.ppo_context import CONTEXT_COLUMNS
 from huracan_assets.learning.ppo_network import ActorCritic, deterministic_torch
 from huracan_assets.learning.ppo_policy import play
 from huracan_assets.settings import read_settings
@@ -107,7 +108,7 @@ def _products() -> float:
     import torch
 
     inputs, h, b = FEATURES + ACCOUNT_COLUMNS, SETTINGS.hidden, SETTINGS.minibatch
-    network = ActorCritic(inputs, h, ACTIONS)
+    network = ActorCritic(inputs, h, ACTIONS, CONTEXT_COLUMNS)
     layers, slopes, to = network.layers, network.slopes, network.buffers(b)
     rows, shown = torch.randn(ROLLOUT, inputs), torch.randn(b, inputs)
     lanes, units = torch.randn(SETTINGS.environments, h), torch.randn(ROLLOUT, h)
@@ -126,8 +127,8 @@ def _products() -> float:
                 torch.mm(shown, layers.first.t(), out=to.both.first)
                 torch.mm(to.actor.first, layers.actor_second.t(), out=to.actor.second)
                 torch.mm(to.critic.first, layers.critic_second.t(), out=to.critic.second)
-                torch.mm(layers.actor_third, to.actor.second.t(), out=to.logits)
-                torch.mm(to.critic.second, layers.critic_third.t(), out=to.values)
+                torch.mm(layers.actor_third, to.actor.second.t(), out=to.outputs[:-1])
+                torch.mm(layers.critic_third, to.critic.second.t(), out=to.outputs[-1:])
                 torch.mm(by_logits, to.actor.second, out=slopes.actor_third)
                 torch.mm(by_values.t(), to.critic.second, out=slopes.critic_third)
                 torch.mm(by_logits.t(), layers.actor_third, out=to.actor.second_gradient)

@@ -1,7 +1,8 @@
 """Whether PPO, with the nightly's own settings, learns what can be learned and leaves alone what cannot.
 
-The planted market has a hidden side that turns every ten bars on average; one of twenty features shows it. Its oracle
-always stands on that side and pays for every turn, which is the best that can be done here. The shuffled market is
+The planted market has a hidden side that turns every ten bars on average; one of twenty features shows it. The context
+says nothing: regimes of thirty bars and memories that have nothing to do with the returns. The oracle always stands on
+the hidden side and pays for every turn, which is the best that can be done here. The shuffled market is
 the same one with its returns in another order, and fees.
 """
 
@@ -11,9 +12,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from huracan_assets.learning.market_env import Market, make_market
 from huracan_assets.learning.ppo import Learner, begin_stage, new_learner, train
+from huracan_assets.learning.ppo_context import CONTEXT_UNIT, no_context
 from huracan_assets.learning.ppo_policy import play
 from huracan_assets.learning.ppo_seeds import Spread
 from huracan_assets.settings import read_settings
@@ -65,12 +68,22 @@ def _planted(seed: int, fee_bps: float) -> tuple[Market, float]:
     features[:, 2] = side * np.abs(features[:, 2])
     returns = EDGE_BPS * side + rng.normal(0, NOISE_BPS, BARS)
     paid = fee_bps * np.abs(np.diff(side[:-1], prepend=0)).sum()
-    return make_market(features, returns, np.full(BARS, fee_bps)), float(side[:-1] @ returns[:-1] - paid)
+    market = make_market(features, returns, np.full(BARS, fee_bps), None, _idle_context(rng))
+    return market, float(side[:-1] @ returns[:-1] - paid)
+
+
+def _idle_context(rng: np.random.Generator) -> NDArray[np.float32]:
+    context = no_context(BARS)
+    stretch = np.arange(BARS) // 30
+    context[:, :3] = rng.dirichlet(np.ones(3), stretch[-1] + 1)[stretch]
+    context[:, 3:5] = rng.uniform(-1, 1, (stretch[-1] + 1, 2))[stretch]
+    context[:, 5] = 1.0
+    return context * np.float32(CONTEXT_UNIT)
 
 
 def _shuffled(market: Market, seed: int) -> Market:
     returns = np.random.default_rng(seed).permutation(market.next_return_bps)
-    return make_market(market.features, returns, np.full(BARS, HIGH_FEE_BPS))
+    return make_market(market.features, returns, np.full(BARS, HIGH_FEE_BPS), None, market.context)
 
 
 def _trained(market: Market, seed: int) -> Learner:

@@ -10,6 +10,7 @@ from huracan_assets.guards.recomputation import altered_fits
 from huracan_assets.learning.market_env import make_market
 from huracan_assets.learning.ppo import begin_stage, new_learner, train
 from huracan_assets.learning.ppo_checkpoint import load, save
+from huracan_assets.learning.ppo_context import no_context
 from huracan_assets.learning.ppo_policy import flat_votes
 from huracan_assets.validation.refits import repeated_answers
 from huracan_assets_tests.leak_zoo import night
@@ -33,8 +34,9 @@ def judged(updating: bool) -> list[Finding]:
     if updating:
         learner.observation.update(ts.features[fold.test])
     votes: NDArray[np.float64] = np.full(len(ts), np.nan)
-    votes[fold.test] = flat_votes(learner, ts.features[fold.test])
-    return altered_fits(repeated_answers(night.room(), night.raw(), night.models().per_fold, votes, frozen))
+    votes[fold.test] = flat_votes(learner, ts.features[fold.test], no_context(len(fold.test)))
+    context = no_context(len(ts))
+    return altered_fits(repeated_answers(night.room(), night.raw(), night.models().per_fold, votes, frozen, context))
 
 
 LEAK = Leak(

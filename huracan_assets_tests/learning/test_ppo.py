@@ -11,9 +11,9 @@ from huracan_assets.learning.market_env import make_market
 from huracan_assets.learning.ppo import begin_stage, new_learner, train
 from huracan_assets.learning.ppo_checkpoint import save
 from huracan_assets.learning.ppo_network import deterministic_torch
-from huracan_assets.learning.ppo_policy import flat_votes, play
+from huracan_assets.learning.ppo_policy import play
 from huracan_assets.learning.ppo_reward import TERMS
-from huracan_assets_tests.learning.ppo_markets import QUICK, SMALL, noise_market, planted, trained
+from huracan_assets_tests.learning.ppo_markets import QUICK, SMALL, noise_market, planted, trained, votes_on
 
 
 def test_identity_the_feature_names_the_best_action() -> None:
@@ -34,7 +34,7 @@ def test_a_planted_edge_is_captured_out_of_sample() -> None:
     best = np.sign(mean[:-1])
     achievable = best @ unseen.next_return_bps[:-1] - np.abs(np.diff(best, prepend=0)).sum()
     assert play(learner, unseen).summary()["net_bps"] >= 0.9 * achievable
-    assert (np.sign(flat_votes(learner, unseen.features)) == np.sign(mean)).mean() > 0.9
+    assert (np.sign(votes_on(learner, unseen.features)) == np.sign(mean)).mean() > 0.9
 
 
 def test_on_shuffled_returns_with_fees_it_hardly_trades() -> None:
@@ -74,7 +74,7 @@ def test_undefined_features_do_not_poison() -> None:
     features[40] = np.inf
     learner = trained(make_market(features, market.next_return_bps, market.cost_bps), SMALL, 1536)
     assert torch.isfinite(learner.network.weights).all()
-    votes = flat_votes(learner, np.full((3, 4), np.nan, np.float32))
+    votes = votes_on(learner, np.full((3, 4), np.nan, np.float32))
     assert np.isfinite(votes).all() and (np.abs(votes) <= 1).all()
 
 
@@ -148,7 +148,7 @@ def test_a_market_that_stands_still_only_falls_or_is_absurd_leaves_numbers(retur
     learner = new_learner(4, SMALL, 1)
     begin_stage(learner, market, 4 * 512)
     assert all(np.isfinite(list(row.values())).all() for row in train(learner, market))
-    assert np.isfinite(flat_votes(learner, market.features)).all()
+    assert np.isfinite(votes_on(learner, market.features)).all()
 
 
 def test_an_agent_that_knows_one_action_only_can_go_on_learning() -> None:
@@ -158,4 +158,4 @@ def test_an_agent_that_knows_one_action_only_can_go_on_learning() -> None:
     curve = train(learner, market)
     assert curve[0]["charts/exposure"] == 1.0
     assert all(np.isfinite(list(row.values())).all() for row in curve)
-    assert flat_votes(learner, market.features[:5]).tolist() == pytest.approx([1.0] * 5)
+    assert votes_on(learner, market.features[:5]).tolist() == pytest.approx([1.0] * 5)

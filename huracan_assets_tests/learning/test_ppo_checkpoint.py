@@ -9,6 +9,7 @@ import pytest
 import safetensors.numpy
 
 from huracan_assets.errors import ContractError
+from huracan_assets.learning import ppo_checkpoint
 from huracan_assets.learning.ppo import Learner, begin_stage, new_learner, train
 from huracan_assets.learning.ppo_checkpoint import load, metadata, save
 from huracan_assets.learning.ppo_policy import flat_votes
@@ -65,7 +66,9 @@ def test_round_trip_keeps_bytes_and_votes() -> None:
     data = save([learner])
     (again,) = load(data)
     assert save([again]) == data == save([learner])
-    assert (flat_votes(again, MARKET.features) == flat_votes(learner, MARKET.features)).all()
+    assert (learner.network.layers.context != 0).all()
+    seen = MARKET.features, MARKET.context
+    assert (flat_votes(again, *seen) == flat_votes(learner, *seen)).all()
     document = metadata(data)
     (agent,) = document["agents"]
     assert agent["global_step"] == 1024 and agent["stage"]["done"] == 2
@@ -96,9 +99,16 @@ def test_what_is_no_checkpoint_is_refused() -> None:
     for altered in (missing, tensors | {name: np.zeros(3, np.float32)}, tensors | {name: tensors[name] + 1}):
         with pytest.raises(ContractError, match="SHA-256"):
             load(safetensors.numpy.save(altered, header))
-    old = {"huracan": json.dumps({**metadata(data), "format": "huracan-ppo-1"})}
-    with pytest.raises(ContractError, match="wanted huracan-ppo-2"):
+    old = {"huracan": json.dumps({**metadata(data), "format": "huracan-ppo-2"})}
+    with pytest.raises(ContractError, match="wanted huracan-ppo-3: train it again"):
         load(safetensors.numpy.save(tensors, old))
+
+
+def test_an_agent_of_another_context_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = save([started()])
+    monkeypatch.setattr(ppo_checkpoint, "CONTEXT", ("odds of CALM",))
+    with pytest.raises(ContractError, match=r"trained on the context .*'odds of TREND'.* train it again"):
+        load(data)
 
 
 def test_one_flipped_bit_anywhere_is_found() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from huracan_assets.learning.ppo_context import CONTEXT
 from huracan_assets.learning.ppo_page import ppo_page, reward_rows
 from huracan_assets.learning.ppo_reward import TERMS
 from huracan_assets_tests.learning.test_ppo_walk_forward import data, walk
@@ -25,4 +26,5 @@ def test_a_walk_has_a_page() -> None:
     assert page["seeds"].count("\n") == 6 and "seed 4" in page["seeds"] and "IQM" in page["seeds"]
     assert page["segments"].count("\n") == 5
     assert all(name.split("_")[0] in page["reward"] for name in TERMS)
+    assert page["context"].count("\n") == 1 + len(CONTEXT) and all(name in page["context"] for name in CONTEXT)
     assert "data:image" in page["curve"]

@@ -10,8 +10,9 @@ from huracan_assets.errors import ContractError
 from huracan_assets.learning.market_env import FLAT, TARGETS, make_market
 from huracan_assets.learning.ppo import Learner, new_learner
 from huracan_assets.learning.ppo_checkpoint import save
+from huracan_assets.learning.ppo_context import no_context
 from huracan_assets.learning.ppo_policy import Performance, action_probabilities, flat_votes, joint_vote, play
-from huracan_assets_tests.learning.ppo_markets import SMALL, noise_market, planted, trained
+from huracan_assets_tests.learning.ppo_markets import SMALL, noise_market, planted, trained, votes_on
 
 
 def test_the_statistics_are_frozen_when_the_agent_is_judged() -> None:
@@ -19,29 +20,33 @@ def test_the_statistics_are_frozen_when_the_agent_is_judged() -> None:
     learner = trained(market, SMALL, 1024)
     before = save([learner])
     strange = np.full((50, 4), 1e6, np.float32)
-    votes = flat_votes(learner, strange)
+    votes = votes_on(learner, strange)
     play(learner, make_market(strange, np.zeros(50), np.ones(50)))
     assert save([learner]) == before
-    assert (flat_votes(learner, strange) == votes).all()
+    assert (votes_on(learner, strange) == votes).all()
 
 
 def test_the_vote_on_a_bar_has_the_same_bits_alone_and_among_many() -> None:
-    learner = trained(noise_market(), SMALL, 512)
-    features = np.random.default_rng(14).normal(size=(300, 4)).astype(np.float32)
-    among = flat_votes(learner, features)
-    assert all(flat_votes(learner, features[i : i + 1])[0] == among[i] for i in range(0, 300, 7))
-    assert (flat_votes(learner, features[131:]) == among[131:]).all()
+    market = noise_market(300)
+    learner = trained(market, SMALL, 512)
+    features, context = market.features, market.context
+    among = flat_votes(learner, features, context)
+    assert all(flat_votes(learner, features[i : i + 1], context[i : i + 1])[0] == among[i] for i in range(0, 300, 7))
+    assert (flat_votes(learner, features[131:], context[131:]) == among[131:]).all()
+    assert (flat_votes(learner, features, no_context(300)) != among).all()
 
 
 def test_the_greedy_walk_agrees_with_the_actor_bar_by_bar() -> None:
-    market, _ = planted(300, 15, 20.0, 3.0)
+    bare, _ = planted(300, 15, 20.0, 3.0)
+    context = noise_market(300).context
+    market = make_market(bare.features, bare.next_return_bps, bare.cost_bps, None, context)
     learner = trained(market, SMALL, 8192)
     result = play(learner, market)
     assert 0 < (result.change > 0).mean() < 1
     action, held = 0, 0
     for i, row in enumerate(result.rows):
         state = np.array([action]), np.array([held])
-        pi = action_probabilities(learner, market.features[row : row + 1], *state)[0]
+        pi = action_probabilities(learner, market.features[row : row + 1], market.context[row : row + 1], *state)[0]
         chosen = int(np.flatnonzero(result.position[i] == TARGETS)[0])
         assert pi[chosen] >= pi.max() - 1e-5
         assert result.change[i] == abs(TARGETS[chosen] - TARGETS[action])
@@ -68,7 +73,7 @@ def test_the_joint_vote_is_the_mean_shrunk_by_the_agreement() -> None:
         ([long], [0.6]),
     ]
     for agents, votes in cases:
-        said = joint_vote(agents, features)
+        said = joint_vote(agents, features, no_context(len(features)))
         agreement = abs(sum(votes)) / sum(map(abs, votes))
         assert np.allclose(said.agreement, agreement, atol=1e-6)
         assert np.allclose(said.vote, np.mean(votes) * agreement, atol=1e-6)
@@ -77,23 +82,28 @@ def test_the_joint_vote_is_the_mean_shrunk_by_the_agreement() -> None:
 def test_the_joint_vote_has_the_same_bits_alone_and_among_many() -> None:
     agents = [trained(noise_market(), SMALL, 512, seed) for seed in (1, 2, 3)]
     features = np.random.default_rng(14).normal(size=(200, 4)).astype(np.float32)
-    among = joint_vote(agents, features).vote
-    assert all(joint_vote(agents, features[i : i + 1]).vote[0] == among[i] for i in range(0, 200, 7))
+    among = joint_vote(agents, features, no_context(len(features))).vote
+    assert all(joint_vote(agents, features[i : i + 1], no_context(1)).vote[0] == among[i] for i in range(0, 200, 7))
 
 
 def test_a_nearly_uniform_first_policy() -> None:
     rows = np.random.default_rng(1).normal(size=(100, 4)).astype(np.float32)
-    assert np.abs(flat_votes(new_learner(4, SMALL, 1), rows)).max() < 0.05
+    assert np.abs(votes_on(new_learner(4, SMALL, 1), rows)).max() < 0.05
 
 
 def test_a_bar_without_any_feature_gets_no_vote_and_another_width_is_refused() -> None:
     agent = decided((0.2, 0.7, 0.1))
     rows = np.array([[np.nan] * 4, [np.inf] * 4, [np.nan, 1.0, np.nan, np.nan]], np.float32)
-    assert flat_votes(agent, rows).tolist() == pytest.approx([0.0, 0.0, 0.6], abs=1e-6)
-    assert flat_votes(agent, rows[:0]).shape == (0,)
+    assert votes_on(agent, rows).tolist() == pytest.approx([0.0, 0.0, 0.6], abs=1e-6)
+    assert votes_on(agent, rows[:0]).shape == (0,)
     for wrong in (np.zeros((2, 5), np.float32), np.zeros(4, np.float32)):
         with pytest.raises(ContractError, match="do not fit a PPO learner of 4 features"):
-            flat_votes(agent, wrong)
+            votes_on(agent, wrong)
+    strange = no_context(3)
+    strange[1, 2] = np.nan
+    for context in (strange, no_context(2), strange[:, 1:]):
+        with pytest.raises(ContractError, match="make it with bar_context"):
+            flat_votes(agent, rows, context)
 
 
 def test_the_summary_of_a_walk() -> None:

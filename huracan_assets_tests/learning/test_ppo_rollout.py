@@ -7,11 +7,13 @@ import torch
 
 from huracan_assets.learning.market_env import ACCOUNT_COLUMNS, MarketEnv, account_columns, account_steps, make_market
 from huracan_assets.learning.ppo import Learner, begin_stage, new_learner
+from huracan_assets.learning.ppo_context import no_context
 from huracan_assets.learning.ppo_network import deterministic_torch
 from huracan_assets.learning.ppo_rollout import Board, Rollout, collect
 from huracan_assets.settings import PPOSettings
 from huracan_assets_tests.learning.ppo_markets import SMALL, noise_market
 
+NOTHING = torch.from_numpy(no_context(1).T)
 T, N = SMALL.rollout_bars, SMALL.environments
 
 
@@ -19,7 +21,7 @@ def played(learner: Learner, market, episode_bars: int, settings: PPOSettings = 
     settings = settings.model_copy(update={"episode_bars": episode_bars})
     env = MarketEnv(market, settings.environments, episode_bars)
     env.reset(learner.rng, market.starts)
-    board = Board.of(market.features, learner.observation, episode_bars, "cpu")
+    board = Board.of(market, learner.observation, episode_bars, "cpu")
     with deterministic_torch():
         return collect(learner.network, board, env, market.starts, learner.rng, 25.0, settings)
 
@@ -36,7 +38,8 @@ def test_probabilities_and_values_are_those_of_the_network_on_what_was_seen() ->
     learner, market = shaken(), noise_market()
     rollout = played(learner, market, 20)
     with deterministic_torch():
-        logits, values = learner.network.forward(rollout.rows.observations)
+        outputs = learner.network.forward(rollout.rows.observations, rollout.rows.context)
+        logits, values = outputs[:-1], outputs[-1]
         logs = torch.log_softmax(logits, 0).gather(0, rollout.rows.actions[None])[0]
     assert torch.allclose(rollout.rows.log_probabilities, logs, atol=1e-5)
     assert torch.allclose(rollout.rows.values, values, atol=1e-5)
@@ -64,7 +67,7 @@ def test_actions_are_drawn_from_the_policy() -> None:
     rollout = played(learner, market, 2, many)
     first = rollout.rows.actions.numpy().reshape(T, -1)[0]  # everywhere flat
     with deterministic_torch():
-        wanted = torch.softmax(learner.network.logits(rollout.rows.observations[:1]), -1)[0].numpy()
+        wanted = torch.softmax(learner.network.logits(rollout.rows.observations[:1], NOTHING), -1)[0].numpy()
     found = np.bincount(first, minlength=3) / len(first)
     assert np.abs(found - wanted).max() < 4 * np.sqrt(0.25 / len(first))
 
@@ -92,7 +95,7 @@ def test_the_value_at_a_cut_is_that_of_the_bar_and_account_arrived_at() -> None:
     settings = SMALL.model_copy(update=bare)
     env = MarketEnv(market, 4, 2)
     env.reset(learner.rng, market.starts)
-    board = Board.of(market.features, learner.observation, 2, "cpu")
+    board = Board.of(market, learner.observation, 2, "cpu")
     twin = np.random.default_rng()
     twin.bit_generator.state = learner.rng.bit_generator.state
     before = env.state.row.copy(), env.state.end.copy()
@@ -110,8 +113,9 @@ def test_the_value_at_a_cut_is_that_of_the_bar_and_account_arrived_at() -> None:
         state = int(np.flatnonzero((columns == shown[t, lane, -ACCOUNT_COLUMNS:]).all(axis=1))[0])
         next_bar = learner.observation.standardise(market.features[path.rows[t, lane] + 1])
         arrived = np.concatenate([next_bar, columns[steps[state, actions[t, lane]]]]).astype(np.float32)
+        known = torch.from_numpy(market.context[path.rows[t, lane] + 1][:, None])
         with deterministic_torch():
-            value = float(learner.network.values(torch.from_numpy(arrived[None]))[0])
+            value = float(learner.network.values(torch.from_numpy(arrived[None]), known)[0])
         reward = advantages[t, lane] + values[t, lane] - settings.gamma * value
         assert abs(reward - _reward(market, path.rows[t, lane], state, int(actions[t, lane]), settings)) < 1e-4
     assert path.truncated.sum() > 20

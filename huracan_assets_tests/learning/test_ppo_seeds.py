@@ -11,6 +11,7 @@ def test_the_interquartile_mean_leaves_the_extremes_out() -> None:
     spread = Spread.of([100.0, -900.0, 3.0, 4.0, 5.0])
     assert (spread.iqm_bps, spread.low_bps, spread.high_bps) == (4.0, -900.0, 100.0)
     assert spread.net_bps == (100.0, -900.0, 3.0, 4.0, 5.0)
+    assert spread.figures() == {"seeds/iqm_bps": 4.0, "seeds/low_bps": -900.0, "seeds/high_bps": 100.0}
     assert Spread.of([2.0]).iqm_bps == 2.0
     assert Spread.of([1.0, 2.0, 6.0]).iqm_bps == 3.0
 

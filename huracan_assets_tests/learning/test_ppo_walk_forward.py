@@ -9,6 +9,7 @@ import pytest
 
 from huracan_assets.errors import ContractError
 from huracan_assets.learning.ppo_checkpoint import load
+from huracan_assets.learning.ppo_context import CONTEXT_COLUMNS
 from huracan_assets.learning.ppo_policy import flat_votes
 from huracan_assets.learning.ppo_walk_forward import PPOWalkForward, train_walk_forward, vote
 from huracan_assets_tests.learning.ppo_markets import SMALL
@@ -27,17 +28,20 @@ class Rows:
 FOLDS = [Rows(k, np.arange(edge - 8), np.arange(edge, edge + 80)) for k, edge in enumerate(EDGES)]
 
 
-def data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def data() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(30)
     features = rng.normal(size=(N, F)).astype(np.float32)
     features[rng.random((N, F)) < 0.05] = np.nan
     returns = rng.normal(0, 25, N)
     returns[[90, 300]] = np.nan
-    return features, returns, np.full(N, 6.5)
+    return features, rng.uniform(-1, 1, (N, CONTEXT_COLUMNS)).astype(np.float32), returns, np.full(N, 6.5)
 
 
-def walk(features: np.ndarray, returns: np.ndarray, costs: np.ndarray, seed: int = 4) -> PPOWalkForward:
-    return train_walk_forward(features, returns, costs, FOLDS, np.ones(len(features), np.bool_), SETTINGS, seed)
+def walk(
+    features: np.ndarray, context: np.ndarray, returns: np.ndarray, costs: np.ndarray, seed: int = 4
+) -> PPOWalkForward:
+    teachable = np.ones(len(features), np.bool_)
+    return train_walk_forward(features, context, returns, costs, FOLDS, teachable, SETTINGS, seed)
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +61,10 @@ def test_votes_stand_on_test_rows_only(clean: PPOWalkForward) -> None:
 
 
 def test_every_seed_is_in_the_checkpoint_and_has_its_say(clean: PPOWalkForward) -> None:
-    features, _, _ = data()
+    features, context, _, _ = data()
     agents = load(clean.last_fold)
     assert [agent.seed for agent in agents] == [4, 5]
-    said = np.array([flat_votes(agent, features[FOLDS[3].test]) for agent in agents])
+    said = np.array([flat_votes(agent, features[FOLDS[3].test], context[FOLDS[3].test]) for agent in agents])
     assert (said[0] != said[1]).all()
     agreement = np.abs(said.sum(axis=0)) / np.abs(said).sum(axis=0)
     assert np.allclose(clean.votes[FOLDS[3].test], said.mean(axis=0) * agreement, atol=1e-12)
@@ -68,14 +72,15 @@ def test_every_seed_is_in_the_checkpoint_and_has_its_say(clean: PPOWalkForward) 
 
 @pytest.mark.parametrize("k", [0, 1, 3])
 def test_votes_of_a_fold_do_not_see_what_comes_from_its_start_on(clean: PPOWalkForward, k: int) -> None:
-    """Returns and costs are poisoned from the test's start, features from its second bar."""
-    features, returns, costs = (array.copy() for array in data())
+    """Returns and costs are poisoned from the test's start, features and context from its second bar."""
+    features, context, returns, costs = (array.copy() for array in data())
     start = int(FOLDS[k].test[0])
     rng = np.random.default_rng(31)
     features[start + 1 :] = 1e3 * rng.normal(size=(N - start - 1, F))
+    context[start + 1 :] = 1e3 * rng.normal(size=(N - start - 1, CONTEXT_COLUMNS))
     returns[start:] = 1e4 * rng.normal(size=N - start)
     costs[start:] = 500.0
-    poisoned = walk(features, returns, costs)
+    poisoned = walk(features, context, returns, costs)
     assert np.array_equal(poisoned.votes[: start + 1], clean.votes[: start + 1], equal_nan=True)
     assert poisoned.checkpoint != clean.checkpoint  # the poison did reach the last stage
 
@@ -88,16 +93,16 @@ def test_the_same_seed_gives_the_same_walk(clean: PPOWalkForward) -> None:
 
 
 def test_a_shipped_policy_votes_from_its_bytes(clean: PPOWalkForward) -> None:
-    features, _, _ = data()
-    votes = vote(clean.checkpoint, features)
+    features, context, _, _ = data()
+    votes = vote(clean.checkpoint, features, context)
     assert votes.shape == (N,) and np.isfinite(votes).all()
-    assert vote(clean.checkpoint, features[7:8])[0] == votes[7]
+    assert vote(clean.checkpoint, features[7:8], context[7:8])[0] == votes[7]
     with pytest.raises(ContractError, match="features"):
-        vote(clean.checkpoint, features[:, :3])
+        vote(clean.checkpoint, features[:, :3], context)
 
 
 def test_a_fold_that_trains_on_its_test_is_refused() -> None:
-    features, returns, costs = data()
+    features, context, returns, costs = data()
     leaky = [Rows(0, np.arange(170), np.arange(160, 240))]
     with pytest.raises(ContractError, match="its test starts at 160"):
-        train_walk_forward(features, returns, costs, leaky, np.ones(len(features), np.bool_), SETTINGS, 1)
+        train_walk_forward(features, context, returns, costs, leaky, np.ones(len(features), np.bool_), SETTINGS, 1)
