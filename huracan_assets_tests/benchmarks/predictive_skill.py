@@ -1,8 +1,9 @@
 """Do our features tell more of the next hour than the field's standard set? Same learner, rows and settings.
 
 Every 15 minutes, the direction of the next 60, on five months of recorded candles that the choice of features has not
-seen: it was made by purged cross-validation on January to July 2023. The learner is LightGBM as it comes (100 rounds of
-31 leaves, learning rate 0.1), anew for each month on the 150 days before it, purged. The peer is Qlib's Alpha158.
+seen: learner and features were chosen on January to July 2023 (`experiments skill_validation`). The learner is the
+nightly's booster beside a line (`skill_learner.py`), anew for each month on the 150 days before it, purged. The peer is
+Qlib's Alpha158.
 """
 
 from __future__ import annotations
@@ -16,21 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huracan_assets.days import DAY, midnight
-from huracan_assets.guards.rank_correlation import ranks
 from huracan_assets_tests.benchmarks.harness import benchmark
+from huracan_assets_tests.benchmarks.skill_learner import learned, rank_ic
 from huracan_assets_tests.benchmarks.skill_rows import HORIZON, TRAIN_DAYS, Rows, judged_months, rows_of, symbols
 
 Floats = NDArray[np.float64]
 CONFIDENT = 0.05
 GROSS_RATIO = 1.2
-ROUNDS = 100
-PLAIN = {"objective": "binary", "seed": 1, "verbosity": -1}
-LEARNER = {**PLAIN, "deterministic": True, "force_row_wise": True, "num_threads": 1}
-# A learner that nobody regularised is given few features: those that purged validation kept.
+# Those of the recipe that validation kept.
 CHOSEN = (
-    "quiet_gap", "upper_gap", "ret_120_yesterday", "ret_720", "run_up", "benchmark_imbalance_60", "htf", "ret_z_240",
-    "downside_share", "amihud", "wick_balance", "realised_vol_240", "realised_vol_1440", "volume_z", "ret_5", "ret_30",
-    "ret_60", "taker_imbalance_60", "minute_of_day_sin", "minute_of_day_cos",
+    "quiet_gap", "upper_gap", "ret_120_yesterday", "ret_720", "ret_1440", "run_up", "benchmark_imbalance_60", "htf",
+    "ret_z_240", "downside_share", "amihud", "wick_balance", "realised_vol_240", "realised_vol_1440", "volume_z",
+    "ret_5", "ret_30", "ret_60", "taker_imbalance_60", "minute_of_day_sin", "minute_of_day_cos",
 )  # fmt: skip
 
 
@@ -87,7 +85,6 @@ def _columns(side: str) -> Callable[[Rows], NDArray[np.float32]]:
 
 
 def _judge(rows: Rows, columns: Callable[[Rows], NDArray[np.float32]], first: date, last: date) -> dict[str, float]:
-    import lightgbm
     from sklearn.metrics import roc_auc_score
 
     begin, end, until = (
@@ -97,11 +94,9 @@ def _judge(rows: Rows, columns: Callable[[Rows], NDArray[np.float32]], first: da
     train = (rows.as_of > begin) & (rows.as_of + HORIZON <= end)
     test = (rows.as_of > end) & (rows.as_of <= until)
     features, rose = columns(rows), rows.move > 0.0
-    data = lightgbm.Dataset(features[train], rose[train].astype(np.float64), params=LEARNER)
-    told = np.asarray(lightgbm.train(LEARNER, data, ROUNDS).predict(features[test], num_threads=1))
-    rank_ic = np.atleast_2d(np.corrcoef(ranks(np.column_stack([told, rows.move[test]])), rowvar=False))[0, 1]
+    told = learned(features[train], rose[train].astype(np.float64), features[test])
     auc = float(roc_auc_score(rose[test], told))
-    return {"rank_ic": float(rank_ic), "auc": auc, **_traded(told, rows, test)}
+    return {"rank_ic": rank_ic(told, rows.move[test]), "auc": auc, **_traded(told, rows, test)}
 
 
 def _traded(told: Floats, rows: Rows, test: NDArray[np.bool_]) -> dict[str, float]:

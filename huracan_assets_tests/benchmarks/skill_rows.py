@@ -80,8 +80,12 @@ def judged_months() -> tuple[tuple[date, date], ...]:
 @cache
 def rows_of(symbol: str) -> Rows:
     """All rows that the judging of a symbol needs: 150 days before the first test month to the end of the last."""
-    first, last = judged_months()[0][0] - TRAIN_DAYS * DAY, judged_months()[-1][1]
-    source, span = ArchiveSource(FOLDER), (first - WARM_UP_DAYS * DAY, last)
+    return rows_between(FOLDER, symbol, judged_months()[0][0] - TRAIN_DAYS * DAY, judged_months()[-1][1])
+
+
+def rows_between(folder: Path, symbol: str, first: date, last: date) -> Rows:
+    """The rows of [first, last] from that folder's candles, which begin WARM_UP_DAYS earlier; none are read later."""
+    source, span = ArchiveSource(folder), (first - WARM_UP_DAYS * DAY, last)
     own, benchmark = (source.candles(name, *span) for name in (symbol, BENCHMARK))
     funding = source.funding(symbol, *span)
     ours = pl.concat(_features(own, benchmark, funding, first, last))
