@@ -38,6 +38,19 @@ PROFILE = {
     "HURACAN_MARKET__SYMBOLS": f'["{SYMBOL}"]',
     "HURACAN_MARKET__FIRST_DAY": FIRST_DAY.isoformat(),
 }
+# A policy that takes whatever side is named, and pays next to nothing for it: luck without a handicap. Our own refuses
+# every bar of a market without an edge, and leaves the gates nothing to judge.
+GAMBLER = {
+    "HURACAN_DECISION__MIN_CONFIDENCE": "0.0",
+    "HURACAN_DECISION__MIN_EDGE_TO_COST": "0.0",
+    "HURACAN_DECISION__MIN_AGREEMENT": "0.0",
+    "HURACAN_DECISION__MAX_DAILY_LOSS_BPS": "1e9",
+    "HURACAN_DECISION__MAX_DRAWDOWN_BPS": "1e9",
+    "HURACAN_SIMULATION__TAKER_FEE_BPS": "0.0",
+    "HURACAN_SIMULATION__MAKER_FEE_BPS": "0.0",
+    "HURACAN_SIMULATION__SPREAD_FLOOR_BPS": "0.0",
+    "HURACAN_SIMULATION__IMPACT_COEFFICIENT": "0.0",
+}
 LOOK_BACK = int(PROFILE["HURACAN_LOOK_BACK_DAYS"])
 NIGHT = FIRST_DAY + timedelta(days=LOOK_BACK + 2)  # the window and its warm-up lie inside the market's history
 BISECTIONS = 7
@@ -46,7 +59,8 @@ CALIBRATION_SEEDS = range(1001, 1049)  # of markets that no night is judged on
 
 def _null(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     promoted = sum(row["approved"] for row in rows)
-    return {"nights": len(rows), "promoted": promoted, "aim": 0, "ok": promoted == 0}
+    traded = sum(row["trades"] > 0 for row in rows)
+    return {"nights": len(rows), "traded": traded, "promoted": promoted, "aim": 0, "ok": promoted == 0}
 
 
 def _power(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -65,6 +79,12 @@ def _power(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def null_nights(seed: int) -> dict[str, Any]:
     """A night on a market whose price is a martingale."""
     return _night("null_nights", seed, 0.0)
+
+
+@experiment(question="Is a gambler's luck promoted where there is no edge?", seeds=range(1, 21), conclude=_null)
+def gamblers_nights(seed: int) -> dict[str, Any]:
+    """A night on a market whose price is a martingale, of a policy that trades all the time and hardly pays for it."""
+    return _night("gamblers_nights", seed, 0.0, GAMBLER)
 
 
 @experiment(question="Is a large planted edge found and promoted?", seeds=range(1, 11), conclude=_power)
@@ -109,7 +129,7 @@ def _first_traded(settings: Settings) -> date:
     return NIGHT - timedelta(days=tested - tested // settings.learning.folds - 1)
 
 
-def _night(name: str, seed: int, edge: float) -> dict[str, Any]:
+def _night(name: str, seed: int, edge: float, changes: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Run the night; its verdict, or the error that ended it."""
     folder = home() / "experiments" / name / str(seed)
     shutil.rmtree(folder, ignore_errors=True)
@@ -120,7 +140,7 @@ def _night(name: str, seed: int, edge: float) -> dict[str, Any]:
     with (folder / "night.log").open("w", encoding="utf-8") as log:
         code = subprocess.run(
             [*command, "--select", "*", "--partition", f"{NIGHT}|{SYMBOL}"],
-            env=os.environ | PROFILE | market | {"HURACAN_HOME": str(folder)},
+            env=os.environ | PROFILE | dict(changes or {}) | market | {"HURACAN_HOME": str(folder)},
             cwd=REPOSITORY,
             stdout=log,
             stderr=subprocess.STDOUT,
