@@ -116,7 +116,7 @@ def _page(
         "remembered_trades": set_ups,
         "bars_with_neighbours": int((recalled["neighbours"] > 0).sum()),
         "bars_of_all_regimes": int((~recalled["same_regime"]).sum()),
-        "patterns": dg.MetadataValue.md(markdown_table(shown.to_dicts(), SHOWN)),
+        "patterns": dg.MetadataValue.md(markdown_table(shown.to_dicts(), SHOWN) if patterns.height else "_none yet_"),
         "health": dg.MetadataValue.md(markdown_table(states)),
         "record": dg.MetadataValue.md(pattern_bars(trades, mean, shrunk, patterns["health"].to_list())),
         "other_coins": search.sentence,

@@ -71,7 +71,7 @@ def test_importance_is_compared_with_the_night_before_where_there_is_one(night: 
     with next_night.engine.opened() as instance:
         found = materializations(instance)
     said = {
-        day: found["feature_importance", partition_key(day, night.symbol)].metadata["stability_since_the_night_before"]
+        day: found["feature_importance", partition_key(day, night.symbol)].metadata["stability_overnight"]
         for day in (night.day, next_night.day)
     }
     assert said[night.day].value == f"the lake has no importance of {night.day - DAY}"
