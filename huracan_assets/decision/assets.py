@@ -8,11 +8,12 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.decision.brain import evidence_of
+from huracan_assets.decision.edge import Edge
 from huracan_assets.decision.policy import DecisionPolicy, Evidence, PastBars, fit_policy
 from huracan_assets.features.feature_version import FeatureVersion
 from huracan_assets.learning.assets import out_of_fold
 from huracan_assets.learning.classroom import Classroom, classroom
-from huracan_assets.learning.records import Calibrator, LightGBMModel, utc
+from huracan_assets.learning.records import Calibrator, LightGBMModel, out_of_fold_lean, utc
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.partitions import symbol_day
 from huracan_assets.resources.io_manager import artifact
@@ -78,17 +79,17 @@ def decision_policy(
         {"source": source, "weight": one.weight, "accuracy": one.accuracy, "votes": one.votes}
         for source, one in policies.final.ensemble.sources.items()
     ]
-    lines = [
-        {"side": side, "mean net bps": line.intercept, "bps per point of probability": line.slope / 100.0}
-        for side, line in zip(("long", "short"), policies.final.expected, strict=True)
-    ]
     return artifact(
         policies,
         {
             "weights": dg.MetadataValue.md(markdown_table(weights)),
-            "expected": dg.MetadataValue.md(markdown_table(lines)),
+            "edge": dg.MetadataValue.md(markdown_table([_told(policies.final.edge)])),
         },
     )
+
+
+def _told(edge: Edge) -> dict[str, float]:
+    return {"bps of any trade": edge.level, "bps of a usual lean": edge.slope, "its error": edge.slope_error}
 
 
 def night_evidence(
@@ -113,12 +114,14 @@ def night_evidence(
         Lake.open().read_frame("ppo_checkpoint", symbol, day), on="as_of", how="left", maintain_order="left"
     )
     grid, _ = window_market(version)
+    raw = out_of_fold(model, room_, symbol, day)
     return evidence_of(
         rows(bars),
         rows(regimes),
         rows(signals),
         trade_conditions(grid, rows(bars), Costs.of(simulation), simulation, position),
         rows(recalled),
-        out_of_fold(model, room_, symbol, day),
+        raw,
+        out_of_fold_lean(model.per_fold, raw, room_.folds),
         agent["vote"].fill_null(np.nan).to_numpy(),
     )

@@ -18,8 +18,9 @@ from huracan_assets.engines.leading import leading_engine
 from huracan_assets.errors import ContractError
 from huracan_assets.features.feature_sets import BASELINE, FeatureSet
 from huracan_assets.learning.linear_model import LinearModel
+from huracan_assets.learning.ppo_context import bar_context
 from huracan_assets.learning.ppo_walk_forward import vote
-from huracan_assets.learning.side_model import SideModel, SidePair, predict
+from huracan_assets.learning.side_model import SideModel, SidePair
 from huracan_assets.memory.similarity import best_case_net_bps, similarity_vote
 from huracan_assets.regimes.vote import regime_vote
 from huracan_assets.resources.lake import canonical_json
@@ -52,6 +53,7 @@ class _Features(BaseModel):
 class _Lines(BaseModel):
     long: LinearModel
     short: LinearModel
+    usual_lean: float
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Brain:
 
     def files(self) -> dict[str, bytes]:
         """The Brain as files of text, JSON and safetensors; `from_files` reads them back."""
-        long, short = self.models
+        long, short = self.models.sides
         features = {
             "feature_set": self.feature_set.reference,
             "names": self.names,
@@ -82,7 +84,9 @@ class Brain:
             "features.json": canonical_json(features),
             "lightgbm_long.txt": long.booster.encode(),
             "lightgbm_short.txt": short.booster.encode(),
-            "linear.json": canonical_json({"long": long.linear.model_dump(), "short": short.linear.model_dump()}),
+            "linear.json": canonical_json(
+                _Lines(long=long.linear, short=short.linear, usual_lean=self.models.usual_lean)
+            ),
             "ppo.safetensors": self.agent,
         }
 
@@ -107,9 +111,10 @@ class Brain:
         lines = _read(_Lines, "linear.json", files)
         brain = cls(
             policy=_read(DecisionPolicy, "policy.json", files),
-            models=(
-                SideModel(booster=files["lightgbm_long.txt"].decode(), linear=lines.long),
-                SideModel(booster=files["lightgbm_short.txt"].decode(), linear=lines.short),
+            models=SidePair(
+                long=SideModel(booster=files["lightgbm_long.txt"].decode(), linear=lines.long),
+                short=SideModel(booster=files["lightgbm_short.txt"].decode(), linear=lines.short),
+                usual_lean=lines.usual_lean,
             ),
             agent=files["ppo.safetensors"],
             names=features.names,
@@ -124,7 +129,7 @@ class Brain:
         Raises:
             ContractError: they were trained on other features than its own.
         """
-        if any(side.feature_names != self.names for side in self.models):
+        if any(side.feature_names != self.names for side in self.models.sides):
             raise ContractError(
                 f"a Brain's boosters were trained on other features than {self.feature_set.short} names: {AGAIN}"
             )
@@ -137,7 +142,7 @@ class Brain:
         conditions: TradeConditions,
         recalled: pl.DataFrame | None,
     ) -> pl.DataFrame:
-        """Decide at each of `bars` from its features alone.
+        """Decide at each of `bars` from what is known of it.
 
         Args:
             bars: `as_of` and at least the features in `names`.
@@ -146,12 +151,12 @@ class Brain:
             recalled: what the pattern memory answers at the same bars; None without a memory.
 
         Raises:
-            ContractError: a feature is missing.
+            ContractError: a feature is missing, or what is passed beside the bars is of others.
         """
         features = feature_matrix(bars, self.names)
-        evidence = evidence_of(
-            bars, regimes, signals, conditions, recalled, predict(self.models, features), vote(self.agent, features)
-        )
+        raw = self.models.predict(features)
+        voted = vote(self.agent, features, bar_context(bars["as_of"].to_numpy(), regimes, recalled))
+        evidence = evidence_of(bars, regimes, signals, conditions, recalled, raw, self.models.lean(raw), voted)
         return decide(self.policy, evidence)
 
 
@@ -196,6 +201,7 @@ def evidence_of(
     conditions: TradeConditions,
     recalled: pl.DataFrame | None,
     raw: Floats,
+    lean: Floats,
     agent_vote: Floats,
 ) -> Evidence:
     """Everything the policy looks at, from the answers of the models and of the rooms before.
@@ -211,6 +217,7 @@ def evidence_of(
     similar = np.full((bars.height, 2), np.nan)
     votes = np.zeros((bars.height, len(SOURCES)))
     votes[:, SOURCES.index("rl_agent")] = agent_vote
+    votes[:, SOURCES.index("pattern_recognition")] = np.tanh(lean)
     votes[:, SOURCES.index("regime_analysis")] = regime_vote(bars, regimes)
     votes[:, SOURCES.index("alpha_engines")] = consensus(signals)["vote"].to_numpy()
     if recalled is not None:
@@ -219,8 +226,9 @@ def evidence_of(
     return Evidence(
         as_of=bars["as_of"].to_numpy(),
         raw=raw,
+        lean=lean,
         votes=votes,
-        cost_bps=2.0 * conditions.taker_bps,
+        cost_bps=conditions.round_trip_bps,
         spread_bps=2.0 * conditions.half_spread_bps,
         minute_volatility=conditions.sigma,
         regime=regimes["regime"].to_numpy().astype(str),

@@ -18,8 +18,7 @@ class Candidate:
 
     side: NDArray[np.int8]
     confidence: Floats
-    expected_net_bps: Floats
-    expected_error_bps: Floats
+    expected_gross_bps: Floats
     cost_bps: Floats
     spread_bps: Floats
     daily_volatility: Floats
@@ -37,9 +36,9 @@ def _meta_label(candidate: Candidate, limits: DecisionSettings) -> NDArray[np.bo
 
 
 def _cost(candidate: Candidate, limits: DecisionSettings) -> NDArray[np.bool_]:
-    gross = candidate.expected_net_bps - limits.edge_errors * candidate.expected_error_bps + candidate.cost_bps
     known = np.isfinite(candidate.cost_bps)  # a market without volume has an infinite impact
-    return known & (gross >= limits.min_edge_to_cost * np.where(known, candidate.cost_bps, 0.0))
+    needed = limits.min_edge_to_cost * np.where(known, candidate.cost_bps, 0.0)
+    return known & (candidate.expected_gross_bps >= needed)
 
 
 def _spread(candidate: Candidate, limits: DecisionSettings) -> NDArray[np.bool_]:
@@ -75,7 +74,7 @@ GATES = {
 REASONS = {
     "no_side": "the sources name no side",
     "meta_label": "the calibrated probability that the trade pays is below decision.min_confidence",
-    "cost": "the expected gross edge, less its error, is below decision.min_edge_to_cost times the cost, or unknown",
+    "cost": "the expected gross edge is below decision.min_edge_to_cost times the cost, or unknown",
     "spread": "the spread is above decision.max_spread_bps, or unknown",
     "volatility": "realised daily volatility is above decision.max_daily_volatility, or unknown",
     "panic": "the regime is PANIC",
@@ -89,6 +88,7 @@ REASONS = {
     "missed": "the order was missed, as simulation.fill_probability foresees",
     "no_volume": "the minute of the order had no volume",
     "below_minimum": "what the minute's volume could fill was below simulation.minimum_notional_usdt",
+    "expired": "the limit rested for simulation.limit_patience_minutes and was not filled",
 }
 
 

@@ -31,6 +31,7 @@ from huracan_assets.learning.feature_importance import (
     since,
 )
 from huracan_assets.learning.lightgbm_model import train_walk_forward as train_lightgbm
+from huracan_assets.learning.ppo_context import bar_context
 from huracan_assets.learning.ppo_page import ppo_page
 from huracan_assets.learning.ppo_walk_forward import train_walk_forward as train_ppo
 from huracan_assets.learning.records import Calibrator, FoldRecord, LightGBMModel, out_of_fold_frame, utc
@@ -116,12 +117,14 @@ def ppo_checkpoint(
     feature_version: FeatureVersion,
     decision_bars: pl.DataFrame,
     trade_outcomes: pl.DataFrame,
+    regimes: pl.DataFrame,
+    pattern_library: pl.DataFrame,
 ) -> dg.MaterializeResult[bytes]:
     """PPO agents of several seeds: weights, optimiser, RNG and observation statistics as safetensors.
 
-    They learn on the rows before each segment and vote on the segment with their statistics frozen; the votes lie
-    beside the checkpoint as a frame, the report on the seeds as a document, the agents of the last segment as
-    `<day>.last_fold.safetensors`.
+    They learn on the rows before each segment and vote on the segment with their statistics frozen; the regime and what
+    the memory recalls at a bar bias their actions. The votes lie beside the checkpoint as a frame, the report on the
+    seeds as a document, the agents of the last segment as `<day>.last_fold.safetensors`.
     """
     day, symbol = symbol_day(context.partition_key)
     room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
@@ -130,6 +133,7 @@ def ppo_checkpoint(
     with _trial(context, "ppo", parameters.model_dump(), feature_version) as trial:
         walk = train_ppo(
             room_.ts.features,
+            bar_context(room_.ts.as_of, regimes, pattern_library),
             returns,
             costs,
             room_.folds,
@@ -138,16 +142,10 @@ def ppo_checkpoint(
             settings().seed,
             _log_progress(context),
         )
-        spread = walk.seeds.overall
-        figures = {"iqm_bps": spread.iqm_bps, "low_bps": spread.low_bps, "high_bps": spread.high_bps}
-        trial.finish({f"seeds/{name}": value for name, value in figures.items()})
+        trial.finish(walk.seeds.overall.figures())
     lake, rows = Lake.open(), room_.out_of_sample()
-    votes = pl.DataFrame(
-        {
-            "as_of": pl.Series(room_.ts.as_of[rows].astype("datetime64[us]")).dt.replace_time_zone("UTC"),
-            "vote": walk.votes[rows],
-        }
-    )
+    as_of = pl.Series(room_.ts.as_of[rows].astype("datetime64[us]")).dt.replace_time_zone("UTC")
+    votes = pl.DataFrame({"as_of": as_of, "vote": walk.votes[rows]})
     lake.write_weights("ppo_checkpoint", symbol, day, walk.last_fold, LAST_FOLD)
     return artifact(
         walk.checkpoint,
@@ -242,14 +240,14 @@ def _importance_metadata(report: FeatureImportance, found: Importance) -> dict[s
         document = lake.read_document("feature_importance", report.symbol, eve)
         before = since(FeatureImportance.model_validate(document), report)
     stability: dict[str, Any] = {
-        f"stability_{name}": "no two folds have any" if value is None else value
+        f"stability_{name}": "no two folds have any" if value is None else round(value, 3)
         for name, value in report.stability.model_dump().items()
     }
     names, families = ([line.name for line in lines] for lines in (report.features, report.families))
     loss, family_loss = found.loss * 1e4, found.family_loss * 1e4
     return {
         **stability,
-        "stability_since_the_night_before": f"the lake has no importance of {eve}" if before is None else before,
+        "stability_overnight": f"the lake has no importance of {eve}" if before is None else round(before, 3),
         "families": dg.MetadataValue.md(markdown_table(importance_rows(report.families), FAMILY_COLUMNS)),
         "features": dg.MetadataValue.md(markdown_table(importance_rows(report.features), FEATURE_COLUMNS)),
         "plot": dg.MetadataValue.md(importance_bars(names, loss, families, family_loss, "rise of the log loss, 1e-4")),

@@ -34,7 +34,7 @@ def explain(pair: SidePair, side: Ints, features: NDArray[np.float32], names: Se
         features: of the decisions (m, f), NaN where undefined, the columns in the order of `names`.
     """
     brought = np.zeros(features.shape)
-    for model, asked in zip(pair, (side > 0, side < 0), strict=True):
+    for model, asked in zip(pair.sides, (side > 0, side < 0), strict=True):
         if asked.any():
             brought[asked] = contributions(model, features[asked])
     # Equal contributions, most of them zero, keep the order of the columns.

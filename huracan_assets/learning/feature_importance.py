@@ -107,14 +107,14 @@ def measure_importance(
         by = rng.integers(least, len(fold.test) - least, size=shifts, endpoint=True)
         sides = [
             _Side(side, ts.features[fold.test], ts.won[fold.test, k], ts.uniqueness[fold.test])
-            for k, side in enumerate(pair)
+            for k, side in enumerate(pair.sides)
         ]
         alone, together = (
             np.array([np.mean([side.rise(group, by) for side in sides]) for group in wanted])
             for wanted in (columns, groups)
         )
         gain = np.mean([share(side.gain) for side in sides], axis=0)
-        variance = np.mean([np.asarray(side.linear.share) for side in pair], axis=0)
+        variance = np.mean([np.asarray(side.linear.share) for side in pair.sides], axis=0)
         rows.append((gain, variance, alone, together, float(np.mean([side.log_loss for side in sides]))))
     gain, variance, loss, family_loss, log_loss = (np.array(table) for table in zip(*rows, strict=True))
     return Importance(gain, variance, loss, family_loss, log_loss)

@@ -19,7 +19,7 @@ from huracan_assets.learning.binned_rows import BinnedRows
 from huracan_assets.learning.early_stopping import best_round, split_newest
 from huracan_assets.learning.feature_evidence import day_t_statistics, gain_multipliers
 from huracan_assets.learning.linear_model import fit_linear, share
-from huracan_assets.learning.side_model import SideModel, SidePair, predict
+from huracan_assets.learning.side_model import SideModel, SidePair
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold
 from huracan_assets.settings import LightGBMSettings
@@ -35,7 +35,7 @@ SEEDS = ("seed", "bagging_seed", "feature_fraction_seed", "data_random_seed", "e
 
 @dataclass(frozen=True)
 class WalkForwardModels:
-    """What a walk-forward leaves behind; a pair is long, short."""
+    """What a walk-forward leaves behind."""
 
     per_fold: tuple[SidePair, ...]
     final: SidePair
@@ -107,7 +107,7 @@ def train_walk_forward(
     per_fold: list[SidePair] = []
     for done, fold in enumerate(folds):
         pair = fit_pair(ts, fold.train, settings, seed, embargo, binned)
-        raw[fold.test] = predict(pair, ts.features[fold.test])
+        raw[fold.test] = pair.predict(ts.features[fold.test])
         per_fold.append(pair)
         if progress is not None:
             progress(2 * (done + 1), 2 * (len(folds) + 1))
@@ -134,7 +134,7 @@ def fit_pair(
         binned: rows of `ts`; their edges must be known to `rows`.
     """
     rounds = _chosen_rounds(ts, rows, settings, seed, embargo, binned)
-    sides = []
+    sides: list[SideModel] = []
     for lesson, evidence in zip(_lessons(ts, rows, settings), _evidence(ts, rows, settings), strict=True):
         booster = _begin(lesson, evidence, settings, seed, binned)
         for _ in range(rounds):
@@ -142,7 +142,9 @@ def fit_pair(
         independent = lesson.weights * ts.uniqueness[rows].mean()
         linear = fit_linear(ts.features[rows], lesson.label, independent, evidence, settings.linear_penalty)
         sides.append(SideModel(booster=str(booster.model_to_string()), linear=linear))
-    return sides[0], sides[1]
+    # Rows whose labels overlap tell the same: one for each independent label is enough.
+    apart = max(1, round(1.0 / ts.uniqueness[rows].mean()))
+    return SidePair.of(sides[0], sides[1], ts.features[rows[::apart]])
 
 
 def balanced(weights: Floats, label: Floats, rate: float) -> Floats:
@@ -207,5 +209,5 @@ def _begin(
 
 def _importance(pair: SidePair) -> Floats:
     """The mean share of each feature: of the trees' gain, and of the variance of the line's score."""
-    shares = [told for side in pair for told in (share(side.gain), np.asarray(side.linear.share))]
+    shares = [told for side in pair.sides for told in (share(side.gain), np.asarray(side.linear.share))]
     return share(np.sum(shares, axis=0))

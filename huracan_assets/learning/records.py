@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -55,7 +56,7 @@ class LightGBMModel(BaseModel):
     @property
     def rounds(self) -> tuple[int, ...]:
         """How many rounds early stopping chose, fold by fold, and last for the final pair; both sides have the same."""
-        return tuple(long.rounds for long, _ in (*self.per_fold, self.final))
+        return tuple(pair.long.rounds for pair in (*self.per_fold, self.final))
 
     @property
     def feature_set(self) -> FeatureSet:
@@ -83,6 +84,16 @@ def utc(instant: np.datetime64) -> datetime:
     """An aware datetime of a UTC instant, to the microsecond."""
     plain: datetime = instant.astype("datetime64[us]").item()
     return plain.replace(tzinfo=UTC)
+
+
+def out_of_fold_lean(
+    per_fold: Sequence[SidePair], raw: NDArray[np.float64], folds: Sequence[Fold]
+) -> NDArray[np.float64]:
+    """How far out-of-fold probabilities (n, 2) lean to long, by their own fold's pair (n,); NaN where none is."""
+    lean = np.full(len(raw), np.nan)
+    for pair, fold in zip(per_fold, folds, strict=True):
+        lean[fold.test] = pair.lean(raw[fold.test])
+    return lean
 
 
 def out_of_fold_frame(ts: TrainingSet, folds: list[Fold], raw: NDArray[np.float64]) -> pl.DataFrame:

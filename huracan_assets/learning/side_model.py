@@ -1,10 +1,10 @@
-"""What one side's trade is judged by: trees and a line, asked together."""
+"""What a trade is judged by: trees and a line of its own side, asked together; and how far both sides lean."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from huracan_assets.learning.linear_model import LinearModel
 
@@ -51,9 +51,41 @@ def together(trees: Floats, line: Floats) -> Floats:
     return (trees + line) / 2.0
 
 
-SidePair = tuple[SideModel, SideModel]  # long, short
+class SidePair(BaseModel):
+    """Both sides' models, fitted on the same rows.
+
+    Models that little evidence taught scatter their answers less than later ones, so how far they lean is told in
+    units of their own: what a lean is worth is then the same from fit to fit.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    long: SideModel
+    short: SideModel
+    usual_lean: float = Field(gt=0)  # root mean square of long's less short's probability on the rows that taught them
+
+    @classmethod
+    def of(cls, long: SideModel, short: SideModel, features: NDArray[np.float32]) -> SidePair:
+        """The pair whose lean on `features` (m, f) is its usual one; 1 where they never lean."""
+        lean = _lean(_answers((long, short), features))
+        return cls(long=long, short=short, usual_lean=float(np.sqrt(np.mean(lean**2))) or 1.0)
+
+    @property
+    def sides(self) -> tuple[SideModel, SideModel]:
+        """Long, short."""
+        return self.long, self.short
+
+    def predict(self, features: NDArray[np.float32]) -> Floats:
+        """Raw probabilities of long and short (m, 2)."""
+        return _answers(self.sides, features)
+
+    def lean(self, raw: Floats) -> Floats:
+        """How far raw probabilities (m, 2) lean to long, in units of the usual (m,); negative to short."""
+        return _lean(raw) / self.usual_lean
 
 
-def predict(pair: SidePair, features: NDArray[np.float32]) -> Floats:
-    """Raw probabilities of long and short (m, 2)."""
-    return np.column_stack([side.predict(features) for side in pair])
+def _answers(sides: tuple[SideModel, SideModel], features: NDArray[np.float32]) -> Floats:
+    return np.column_stack([side.predict(features) for side in sides])
+
+
+def _lean(raw: Floats) -> Floats:
+    return np.asarray(raw[:, 0] - raw[:, 1])

@@ -19,9 +19,9 @@ from huracan_assets.decision.brain import Brain, feature_matrix
 from huracan_assets.features.feature_sets import engine_set
 from huracan_assets.features.feature_version import FeatureVersion
 from huracan_assets.gates.verdict import GateVerdict
+from huracan_assets.learning.ppo_context import bar_context
 from huracan_assets.learning.ppo_walk_forward import vote
 from huracan_assets.learning.records import Calibrator, LightGBMModel
-from huracan_assets.learning.side_model import predict
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.partitions import symbol_day
 from huracan_assets.registry.bundle import write_bundle
@@ -121,6 +121,8 @@ def run_manifest(
 def registered_model(
     context: dg.AssetExecutionContext,
     decision_bars: pl.DataFrame,
+    regimes: pl.DataFrame,
+    pattern_library: pl.DataFrame,
     lightgbm_model: LightGBMModel,
     ppo_checkpoint: bytes,
     decision_policy: Policies,
@@ -144,17 +146,15 @@ def registered_model(
     )
     evidence = {"walk_forward_report": walk_forward_report, "gate_verdict": gate_verdict, "run_manifest": run_manifest}
     files = brain.files() | {f"{name}.json": canonical_json(document) for name, document in evidence.items()}
-    files["golden.json"] = canonical_json(_golden(brain, decision_bars))
+    files["golden.json"] = canonical_json(_golden(brain, decision_bars, regimes, pattern_library))
     decision = promotion(gate_verdict.approved, *_paired(walk_forward_report, forward_ledger, symbol))
     tracking = Tracking.open()
     with tempfile.TemporaryDirectory() as folder:
         for name, data in files.items():
             atomic_write(Path(folder) / name, data)
         digest = folder_hash(Path(folder))
-        tags = {
-            "verdict": "approved" if gate_verdict.approved else "rejected",
-            "feature_set": brain.feature_set.reference,
-        }
+        verdict = "approved" if gate_verdict.approved else "rejected"
+        tags = {"verdict": verdict, "feature_set": brain.feature_set.reference}
         version = tracking.register(symbol, day, digest, Path(folder), tags, _figures(walk_forward_report))
     tracking.set_alias(symbol, "challenger", tracking.newest(symbol).version)
     tracking.crown(symbol, day, version.version if decision.promote else None)
@@ -237,15 +237,19 @@ def _paired(
     return ours, theirs, p_value
 
 
-def _golden(brain: Brain, bars: pl.DataFrame) -> dict[str, Any]:
-    """The newest bars' features and the models' answers, for the execution side to check its own against."""
+def _golden(brain: Brain, bars: pl.DataFrame, regimes: pl.DataFrame, recalled: pl.DataFrame) -> dict[str, Any]:
+    """The newest bars' features and context and the models' answers, for the execution side to check its own."""
     rows = bars.tail(GOLDEN_BARS)
     features = feature_matrix(rows, brain.names)
+    raw = brain.models.predict(features)
+    context = bar_context(rows["as_of"].to_numpy(), regimes, recalled)
     return {
         "as_of": [moment.isoformat() for moment in rows["as_of"]],
         "features": rows.select(brain.names).to_dict(as_series=False),
-        "raw": predict(brain.models, features).tolist(),
-        "vote": vote(brain.agent, features).tolist(),
+        "raw": raw.tolist(),
+        "lean": brain.models.lean(raw).tolist(),
+        "context": context.tolist(),
+        "vote": vote(brain.agent, features, context).tolist(),
     }
 
 

@@ -51,7 +51,6 @@ class DecisionSettings(Section):
     position_gbp: float = Field(gt=0)
     min_confidence: float = Field(ge=0, le=1, description="calibrated probability that the trade pays")
     min_edge_to_cost: float = Field(ge=0, description="expected gross edge over all-in cost")
-    edge_errors: float = Field(ge=0, description="standard errors by which the cost gate believes the edge less")
     min_agreement: float = Field(ge=0, le=1)
     source_half_life_days: float = Field(gt=0, description="in which half of a source's record is forgotten")
     max_spread_bps: float = Field(gt=0)

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.days import DAY
@@ -23,6 +24,7 @@ from huracan_assets.guards.leakage import leakage_report as list_findings
 from huracan_assets.learning.assets import LAST_FOLD, out_of_fold
 from huracan_assets.learning.calibration import apply_pair, regime_at
 from huracan_assets.learning.classroom import Classroom, classroom
+from huracan_assets.learning.ppo_context import bar_context
 from huracan_assets.learning.records import Calibrator, LightGBMModel
 from huracan_assets.market.universe import read_universe
 from huracan_assets.memory.set_up_map import DIMENSIONS, SetUpMap
@@ -89,17 +91,17 @@ def leakage_report(
     evidence = night_evidence(
         context, feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
     )
-    fitted = _fitted(feature_version, decision_bars, lightgbm_model, calibrator, decision_policy)
+    known = bar_context(room_.ts.as_of, regimes, pattern_library)
+    fitted = _fitted(feature_version, decision_bars, known, lightgbm_model, calibrator, decision_policy)
     market, universe = Market(*load_market(context, symbol, [day])), read_universe(Lake.open(), day)
-    seed = context.partition_key
     material = Material(
         room=room_,
         window=window,
         features_time=Lake.open().read_window("features", symbol, feature_version.window, ["ts", "known_at"]),
         fits=claims(room_, fitted),
         replays=(
-            *truncated_features(day, market, settings().guards.leakage_cuts, seed),
-            *replay_window(window, cut_instant(window, seed)),
+            *truncated_features(day, market, settings().guards.leakage_cuts, context.partition_key),
+            *replay_window(window, cut_instant(window, context.partition_key)),
         ),
         refits=refits(room_, evidence, fitted, settings()),
         day=day,
@@ -130,7 +132,12 @@ def _window(
 
 
 def _fitted(
-    version: FeatureVersion, bars: pl.DataFrame, models: LightGBMModel, calibrator: Calibrator, policies: Policies
+    version: FeatureVersion,
+    bars: pl.DataFrame,
+    known: NDArray[np.float32],
+    models: LightGBMModel,
+    calibrator: Calibrator,
+    policies: Policies,
 ) -> Fitted:
     agent = Lake.open().read_weights("ppo_checkpoint", version.symbol, version.day, LAST_FOLD)
     with postgres.connection() as connection:
@@ -138,7 +145,7 @@ def _fitted(
     points = trades["embedding"].to_numpy().reshape(-1, DIMENSIONS).astype(np.float32)
     set_ups = SetUps(SetUpMap.of(version, settings()), bars, trades["as_of"], points)
     per_fold = {index: policy for index, policy in enumerate(policies.per_fold) if policy is not None}
-    return Fitted(models, calibrator, per_fold, policies.fitted_until, agent, set_ups)
+    return Fitted(models, calibrator, per_fold, policies.fitted_until, agent, known, set_ups)
 
 
 def _leakage_metadata(found: LeakageFindings) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from huracan_assets.learning.lightgbm_model import bin_rows, fit_pair
 from huracan_assets.learning.linear_model import centre_and_scale
 from huracan_assets.learning.ppo_walk_forward import vote
 from huracan_assets.learning.records import Calibrator, LightGBMModel
-from huracan_assets.learning.side_model import SidePair, predict
+from huracan_assets.learning.side_model import SidePair
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold
 from huracan_assets.memory.set_up_map import SetUpMap
@@ -45,13 +45,17 @@ class SetUps:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What the night fitted and judged out of sample; `agent` voted on the last fold, `policies` are by fold."""
+    """What the night fitted and judged out of sample; `agent` voted on the last fold, `policies` are by fold.
+
+    `context` (n, CONTEXT_COLUMNS) is what the agent was told of the classroom's rows beside their features.
+    """
 
     models: LightGBMModel
     calibrator: Calibrator
     policies: Mapping[int, DecisionPolicy]
     policies_until: Sequence[datetime | None]
     agent: bytes
+    context: NDArray[np.float32]
     set_ups: SetUps
 
 
@@ -83,7 +87,7 @@ def refits(room: Classroom, evidence: Evidence, fitted: Fitted, settings: Settin
         *refit_calibrators(room, evidence.raw, evidence.regime, {k: pair for k, pair in maps.items() if k}, learning),
         *refit_policies(room, evidence, fitted.policies, embargo, settings.decision),
         refit_set_ups(room, fitted.set_ups),
-        *repeated_answers(room, evidence.raw, models, votes, fitted.agent),
+        *repeated_answers(room, evidence.raw, models, votes, fitted.agent, fitted.context),
     ]
 
 
@@ -119,10 +123,7 @@ def refit_models(
             every = np.arange(len(known.ts))
             binned = bin_rows(known.ts, every, settings, seed)
             again = fit_pair(known.ts, every, settings, seed, embargo, binned)
-            refits += [
-                Refit(f"{side} model of fold 0", one, other)
-                for side, one, other in zip(("long", "short"), used, again, strict=True)
-            ]
+            refits.append(Refit("models of fold 0", used, again))
         centre, scale = (part.tolist() for part in centre_and_scale(known.ts.features))
         refits += [
             Refit(
@@ -130,7 +131,7 @@ def refit_models(
                 {"centre": model.linear.centre, "scale": model.linear.scale},
                 {"centre": centre, "scale": scale},
             )
-            for side, model in zip(("long", "short"), used, strict=True)
+            for side, model in zip(("long", "short"), used.sides, strict=True)
         ]
     return refits
 
@@ -166,7 +167,7 @@ def refit_policies(
     embargo: timedelta,
     limits: DecisionSettings,
 ) -> list[Refit]:
-    """Weights, lines and thresholds of some folds' policies, from the same record; their calibrators are given.
+    """Weights, edges and thresholds of some folds' policies, from the same record; their calibrators are given.
 
     So is the policy of the fold before, whose ensemble each one continues: it is tried by its own refit.
     """
@@ -190,7 +191,12 @@ def refit_set_ups(room: Classroom, set_ups: SetUps) -> Refit:
 
 
 def repeated_answers(
-    room: Classroom, raw: Floats, per_fold: Sequence[SidePair], votes: Floats, agent: bytes
+    room: Classroom,
+    raw: Floats,
+    per_fold: Sequence[SidePair],
+    votes: Floats,
+    agent: bytes,
+    context: NDArray[np.float32],
 ) -> list[Refit]:
     """What models and agent said of the first half of the last fold, asked again without its second half.
 
@@ -199,10 +205,10 @@ def repeated_answers(
     fold = room.folds[-1]
     half = fold.test[: max(1, len(fold.test) // 2)]
     features = room.ts.features[half]
-    said = predict(per_fold[fold.index], features)
+    said = per_fold[fold.index].predict(features)
     return [
         Refit("answers of LightGBM in the last fold", raw[half].tobytes(), said.tobytes()),
-        Refit("votes of PPO in the last fold", votes[half].tobytes(), vote(agent, features).tobytes()),
+        Refit("votes of PPO in the last fold", votes[half].tobytes(), vote(agent, features, context[half]).tobytes()),
     ]
 
 

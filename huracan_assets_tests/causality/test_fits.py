@@ -19,7 +19,9 @@ from huracan_assets.decision.ensemble import SOURCES
 from huracan_assets.decision.policy import PastBars, fit_policy
 from huracan_assets.learning.calibration import fit_calibrators, regime_at
 from huracan_assets.learning.lightgbm_model import bin_rows, fit_pair
+from huracan_assets.learning.ppo_context import bar_context
 from huracan_assets.learning.ppo_walk_forward import train_walk_forward as train_ppo
+from huracan_assets.learning.records import out_of_fold_lean
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold
 from huracan_assets.memory.set_up_map import SetUpMap
@@ -82,22 +84,24 @@ def test_models_and_their_scalers(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(POISONS))
 def test_calibrators_and_policies(name: str) -> None:
     room, learning = night.room(), SETTINGS.learning
+    lean = out_of_fold_lean(night.models().per_fold, night.raw(), room.folds)
     votes = np.random.default_rng(1).uniform(-1, 1, (len(room.ts), len(SOURCES)))
-    regime = regime_at(night.window().regimes, room.ts.as_of)
+    regime, every = regime_at(night.window().regimes, room.ts.as_of), np.arange(len(room.ts))
     for fold in room.traded:
         rows, ts = unknown_rows(fold), other_rows(fold, POISONS[name])
         raw = other(night.raw(), rows, POISONS[name], finite=True)
         elsewhere = np.where(np.isin(np.arange(len(regime)), rows), "PANIC", regime)
         fitted = []
-        for scores, of, said, where in (
-            (night.raw(), room.ts, votes, regime),
-            (raw, ts, other(votes, rows, POISONS[name]), elsewhere),
+        for scores, leans, of, said, where in (
+            (night.raw(), lean, room.ts, votes, regime),
+            (raw, other(lean, rows, POISONS[name], finite=True), ts, other(votes, rows, POISONS[name]), elsewhere),
         ):
             known = room.known_before(fold)
             maps = fit_calibrators(of, scores, where, room.folds[: fold.index + 1], learning)
             pair = maps.per_fold[fold.index]
             assert pair is not None
-            past = PastBars(scores[known], of.net_bps[known], said[known], of.uniqueness[known], of.label_end[known])
+            cost = of.cost_bps.mean(axis=1)
+            past = PastBars(leans, said, of.net_bps, cost, of.uniqueness, of.label_end).at(np.isin(every, known))
             fitted.append((pair, fit_policy(past, pair, SETTINGS.decision).model_dump_json()))
         assert fitted[0] == fitted[1]
 
@@ -126,11 +130,13 @@ def test_ppo_its_observation_statistics_and_its_votes(name: str) -> None:
     only_train = np.zeros(len(room.ts), np.bool_)
     only_train[fold.train] = True
 
-    def walk(features: NDArray[np.float32], earned: Floats) -> tuple[bytes, bytes]:
-        made = train_ppo(features, earned, room.ts.cost_bps[:, 0], [fold], only_train, ppo, SETTINGS.seed)
+    def walk(features: NDArray[np.float32], earned: Floats, context: NDArray[np.float32]) -> tuple[bytes, bytes]:
+        made = train_ppo(features, context, earned, room.ts.cost_bps[:, 0], [fold], only_train, ppo, SETTINGS.seed)
         return made.last_fold, made.votes[half].tobytes()
 
-    honest = walk(room.ts.features, returns)
+    known = bar_context(room.ts.as_of, night.window().regimes, None)
+    honest = walk(room.ts.features, returns, known)
     features = other(room.ts.features, later, poison).astype(np.float32)
     earned = other(returns, np.setdiff1d(unknown_rows(fold), [fold.test[-1]]), POISONS["reversed"])
-    assert walk(features, earned) == honest
+    context = other(known, later, POISONS["reversed"]).astype(np.float32)
+    assert walk(features, earned, context) == honest

@@ -11,7 +11,7 @@ from huracan_assets.days import DAY, days_between
 from huracan_assets.decision.brain import Brain
 from huracan_assets.features.recipe import FEATURE_NAMES, WARM_UP_DAYS, recipe_hash
 from huracan_assets.learning.linear_model import fit_linear
-from huracan_assets.learning.side_model import SideModel
+from huracan_assets.learning.side_model import SideModel, SidePair
 from huracan_assets.shadow.replay import Stretch
 from huracan_assets_tests.decision.evidence import policy
 from huracan_assets_tests.features.random_market import candles, funding
@@ -32,6 +32,12 @@ def side_model(seed: int) -> SideModel:
         booster=lightgbm.train(parameters, data, num_boost_round=5).model_to_string(),
         linear=fit_linear(features.astype(np.float32), label, np.ones(400), np.ones(len(FEATURE_NAMES)), 1.0),
     )
+
+
+def side_pair() -> SidePair:
+    """Both sides' models, which lean to neither on the whole."""
+    features = np.random.default_rng(3).normal(size=(400, len(FEATURE_NAMES))).astype(np.float32)
+    return SidePair.of(side_model(1), side_model(2), features)
 
 
 def agent() -> bytes:
@@ -60,7 +66,7 @@ def brain() -> Brain:
         max_spread_bps=1e3,
         max_daily_volatility=10.0,
     )
-    return Brain(eager, (side_model(1), side_model(2)), agent(), FEATURE_NAMES, recipe_hash())
+    return Brain(eager, side_pair(), agent(), FEATURE_NAMES, recipe_hash())
 
 
 @cache

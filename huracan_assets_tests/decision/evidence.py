@@ -23,21 +23,21 @@ def limits(**changes: Any) -> DecisionSettings:
 
 
 def past_bars(seed: int = 0, n: int = 400) -> PastBars:
-    """A record in which the raw probabilities know something; outcomes are known two hours after the bar."""
+    """A record in which the models' lean knows something; outcomes are known two hours after the bar."""
     rng = np.random.default_rng(seed)
-    raw = rng.uniform(0.3, 0.7, (n, 2))
-    net = 300.0 * (raw - 0.45) + rng.normal(0.0, 40.0, (n, 2))
-    votes = rng.uniform(-1.0, 1.0, (n, len(SOURCES)))
-    return PastBars(raw, net, votes, rng.uniform(0.2, 1.0, n), ORIGIN + QUARTER * (np.arange(n) - n))
+    lean, votes = rng.normal(0.0, 1.0, n), rng.uniform(-1.0, 1.0, (n, len(SOURCES)))
+    net = np.outer(30.0 * lean, (1.0, -1.0)) + rng.normal(0.0, 40.0, (n, 2))
+    known_at = ORIGIN + QUARTER * (np.arange(n) - n)
+    return PastBars(lean, votes, net, rng.uniform(8.0, 30.0, n), rng.uniform(0.2, 1.0, n), known_at)
 
 
 def calibrators(past: PastBars) -> Pair:
     """Platt's maps of all regimes, and one of the regime TREND."""
 
     def fitted(side: int) -> SideCalibrator:
-        won = (past.net_bps[:, side] > 0).astype(float)
-        whole = platt_map(past.raw[:, side], won, past.uniqueness)
-        own = RegimeMap(map=isotonic_map(past.raw[:, side], won, past.uniqueness, 10.0), n_eff=50.0, share=0.25)
+        won, raw = (past.net_bps[:, side] > 0).astype(float), 0.5 + 0.1 * np.tanh(past.lean) * (1 - 2 * side)
+        whole = platt_map(raw, won, past.uniqueness)
+        own = RegimeMap(map=isotonic_map(raw, won, past.uniqueness, 10.0), n_eff=50.0, share=0.25)
         return SideCalibrator(whole=whole, regimes={"TREND": own}, n_eff=float(past.uniqueness.sum()), trial=None)
 
     return fitted(0), fitted(1)
@@ -59,6 +59,7 @@ def evidence(n: int, seed: int = 0, *, holes: bool = True) -> Evidence:
     return Evidence(
         as_of=ORIGIN + QUARTER * np.arange(n),
         raw=pierced(rng.uniform(0.3, 0.7, (n, 2))),
+        lean=pierced(rng.normal(0.0, 1.0, n)),
         votes=pierced(rng.uniform(-1.0, 1.0, (n, len(SOURCES)))),
         cost_bps=pierced(rng.uniform(8.0, 30.0, n)),
         spread_bps=pierced(rng.uniform(1.0, 17.0, n)),

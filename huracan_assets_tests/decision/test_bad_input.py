@@ -45,8 +45,9 @@ def asked(ts: TrainingSet, raw: Floats, regime: NDArray[np.str_]) -> Evidence:
     """Evidence that every gate but those of the models lets through."""
     known = evidence(len(ts), 1, holes=False)
     calm = np.full(len(ts), 1.0)
-    return replace(known, as_of=ts.as_of, raw=raw, regime=regime, cost_bps=8.0 * calm, spread_bps=calm,
-                   minute_volatility=1e-4 * calm, similar_net_bps=np.full((len(ts), 2), np.nan))  # fmt: skip
+    return replace(known, as_of=ts.as_of, raw=raw, lean=raw[:, 0] - raw[:, 1], regime=regime, cost_bps=8.0 * calm,
+                   spread_bps=calm, minute_volatility=1e-4 * calm,
+                   similar_net_bps=np.full((len(ts), 2), np.nan))  # fmt: skip
 
 
 @pytest.mark.parametrize("won", [False, True])
@@ -109,7 +110,7 @@ def test_no_bar_at_all_gives_no_decision_and_teaches_no_policy() -> None:
         fit_policy(past.at(np.zeros(400, np.bool_)), calibrators(past), limits())
 
 
-@pytest.mark.parametrize("column", ["raw", "net_bps", "uniqueness"])
+@pytest.mark.parametrize("column", ["lean", "net_bps", "cost_bps", "uniqueness"])
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
 def test_a_record_that_is_not_finite_makes_no_policy(column: str, broken: float) -> None:
     past = past_bars(2)
@@ -122,7 +123,7 @@ def test_a_record_that_is_not_finite_makes_no_policy(column: str, broken: float)
 def test_features_that_are_not_finite_are_answered_with_numbers() -> None:
     features = np.zeros((4, len(brain().names)), np.float32)
     features[0], features[1], features[2] = np.nan, np.inf, -np.inf
-    for side in brain().models:
+    for side in brain().models.sides:
         said = side.predict(features)
         assert ((said > 0.0) & (said < 1.0)).all()
 
@@ -137,9 +138,9 @@ def spoilt(document: bytes, *path: str | int, value: Any) -> bytes:
 
 
 FAULTS: dict[str, tuple[tuple[str | int, ...], Any]] = {
-    "a slope of no number": (("expected", 0, "slope"), None),  # as NaN is written in JSON
-    "a slope of words": (("expected", 0, "slope"), "NaN"),
-    "a scale of nothing": (("lean_scale",), 0.0),
+    "a slope of no number": (("edge", "slope"), None),  # as NaN is written in JSON
+    "a slope of words": (("edge", "slope"), "NaN"),
+    "a slope that falls": (("edge", "slope"), -1.0),
     "a certain base rate": (("calibrators", 0, "whole"), {"method": "base_rate", "rate": 1.0}),
     "falling knots": (("calibrators", 1, "regimes", "TREND", "map", "y"), [0.6, 0.4]),
     "an unknown map": (("calibrators", 1, "whole", "method"), "prophecy"),
@@ -168,12 +169,9 @@ def test_a_truncated_document_is_refused_by_name(name: str) -> None:
 
 def test_a_policy_of_numbers_that_are_none_cannot_be_made() -> None:
     good = policy(3)
-    for change in ({"lean_centre": float("nan")}, {"lean_scale": float("inf")}, {"lean_scale": -1.0}):
-        with pytest.raises(ValueError, match="lean_"):
-            DecisionPolicy.model_validate(good.model_dump() | change)
-    with pytest.raises(ValueError, match="intercept"):
-        line = good.expected[0].model_dump() | {"intercept": float("nan")}
-        DecisionPolicy.model_validate(good.model_dump() | {"expected": (line, line)})
+    for change in ({"level": float("nan")}, {"slope": float("inf")}, {"slope": -1.0}, {"slope_error": -1.0}):
+        with pytest.raises(ValueError, match=next(iter(change))):
+            DecisionPolicy.model_validate(good.model_dump() | {"edge": good.edge.model_dump() | change})
 
 
 def test_a_brain_reads_back_its_ensemble_and_its_calibrators_to_the_bit() -> None:

@@ -13,6 +13,9 @@ from huracan_assets.decision.brain import BRAIN_FILES, Brain, evidence_of, featu
 from huracan_assets.engines.consensus import alpha_signals
 from huracan_assets.errors import ContractError, FeatureSetMismatch
 from huracan_assets.features.feature_sets import engine_set
+from huracan_assets.learning.market_env import LONG
+from huracan_assets.learning.ppo_checkpoint import load, save
+from huracan_assets.learning.ppo_context import CONTEXT
 from huracan_assets.regimes.regimes import classify
 from huracan_assets.resources.lake import canonical_json
 from huracan_assets.settings import read_settings
@@ -28,10 +31,10 @@ def bars() -> pl.DataFrame:
     return stretch().bars(SETTINGS.decision_minutes)
 
 
-def decided(by: Brain, bars: pl.DataFrame) -> pl.DataFrame:
+def decided(by: Brain, bars: pl.DataFrame, recalled: pl.DataFrame | None = None) -> pl.DataFrame:
     regimes = classify(bars)
     conditions = trade_conditions(stretch().grid(), bars, Costs.of(SETTINGS.simulation), SETTINGS.simulation, 1000.0)
-    return by.decisions(bars, regimes, alpha_signals(bars, regimes), conditions, None)
+    return by.decisions(bars, regimes, alpha_signals(bars, regimes), conditions, recalled)
 
 
 def test_a_brain_read_back_from_its_files_decides_the_same_to_the_bit(bars: pl.DataFrame) -> None:
@@ -96,6 +99,30 @@ def test_features_are_taken_by_name_in_the_models_order_and_nulls_are_nan(bars: 
     assert decided(brain(), shuffled).equals(decided(brain(), bars))
 
 
+def biased(column: str) -> Brain:
+    """The Brain, its agent a friend of longs wherever this column of the context is high."""
+    (agent,) = load(brain().agent)
+    weights = agent.network.named(agent.network.weights)["actor.context"]
+    weights[LONG, CONTEXT.index(column)] = 1.0
+    return replace(brain(), agent=save([agent]))
+
+
+def won(bars: pl.DataFrame) -> pl.DataFrame:
+    """A memory of twenty longs that all brought the same, at every bar."""
+    sides = {"long": (20, 10.0), "short": (0, None)}
+    figures = {"mean_net_bps": pl.Float64(), "rms_net_bps": pl.Float64()}
+    counts = {f"{side}_neighbours": pl.lit(count) for side, (count, _) in sides.items()}
+    brought = {f"{side}_{name}": pl.lit(net, of) for side, (_, net) in sides.items() for name, of in figures.items()}
+    return bars.select("as_of", neighbours=pl.lit(20), **counts, **brought)
+
+
+def test_the_agent_is_told_of_the_regime_and_of_the_memory(bars: pl.DataFrame) -> None:
+    plain, trend, memory = (decided(by, bars) for by in (brain(), biased("odds of TREND"), biased("similar longs")))
+    assert not trend.equals(plain)
+    assert memory.equals(plain)  # there was no memory to tell of
+    assert not decided(biased("similar longs"), bars, won(bars)).equals(decided(brain(), bars, won(bars)))
+
+
 @pytest.mark.parametrize("which", ["regimes", "signals", "recalled"])
 def test_evidence_of_other_bars_is_refused(which: str, bars: pl.DataFrame) -> None:
     regimes = classify(bars)
@@ -112,13 +139,13 @@ def test_evidence_of_other_bars_is_refused(which: str, bars: pl.DataFrame) -> No
     )
     parts = {"regimes": regimes, "signals": signals, "recalled": recalled}
     raw = np.full((bars.height, 2), 0.5)
-    evidence_of(bars, conditions=conditions, raw=raw, agent_vote=zeros, **parts)
+    evidence_of(bars, conditions=conditions, raw=raw, lean=zeros, agent_vote=zeros, **parts)
     late = {
         name: part.with_columns(pl.col("as_of").dt.offset_by("15m")) if name == which else part
         for name, part in parts.items()
     }
     with pytest.raises(ContractError, match=which):
-        evidence_of(bars, conditions=conditions, raw=raw, agent_vote=zeros, **late)
+        evidence_of(bars, conditions=conditions, raw=raw, lean=zeros, agent_vote=zeros, **late)
 
 
 def test_a_changed_policy_is_another_brain() -> None:

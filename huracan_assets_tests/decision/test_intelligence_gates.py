@@ -15,7 +15,6 @@ from huracan_assets_tests.decision.evidence import limits
 LIMITS = limits(
     min_confidence=0.55,
     min_edge_to_cost=2.0,
-    edge_errors=2.0,
     min_agreement=0.2,
     max_spread_bps=10.0,
     max_daily_volatility=0.1,
@@ -27,8 +26,7 @@ def candidate(**changes: object) -> Candidate:
     figures: dict[str, object] = {
         "side": np.array([1], np.int8),
         "confidence": np.array([0.55]),
-        "expected_net_bps": np.array([14.0]),
-        "expected_error_bps": np.array([1.0]),
+        "expected_gross_bps": np.array([24.0]),
         "cost_bps": np.array([12.0]),
         "spread_bps": np.array([10.0]),
         "daily_volatility": np.array([0.1]),
@@ -46,7 +44,7 @@ def test_a_bar_on_every_bound_passes() -> None:
 BEYOND = {
     "no_side": {"side": np.array([0], np.int8)},
     "meta_label": {"confidence": np.array([0.5499])},
-    "cost": {"expected_net_bps": np.array([13.99])},
+    "cost": {"expected_gross_bps": np.array([23.99])},
     "spread": {"spread_bps": np.array([10.01])},
     "volatility": {"daily_volatility": np.array([0.1001])},
     "panic": {"panic": np.array([True])},
@@ -64,11 +62,6 @@ def test_just_beyond_its_bound_each_rule_refuses_by_name(gate: str) -> None:
 def test_an_unknown_figure_refuses(gate: str) -> None:
     (name,) = BEYOND[gate]
     assert first_refusal(candidate(**{name: np.array([np.nan])}), LIMITS).tolist() == [gate]
-
-
-@pytest.mark.parametrize("error", [1.01, np.nan])
-def test_an_edge_known_less_well_is_believed_less(error: float) -> None:
-    assert first_refusal(candidate(expected_error_bps=np.array([error])), LIMITS).tolist() == ["cost"]
 
 
 def test_an_infinite_cost_is_no_bargain() -> None:

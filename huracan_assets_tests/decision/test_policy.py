@@ -9,15 +9,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
 
 from huracan_assets.decision.ensemble import SOURCES, tally
-from huracan_assets.decision.policy import DecisionPolicy, Line, all_votes, decide, fit_policy
+from huracan_assets.decision.policy import DecisionPolicy, decide, fit_policy
 from huracan_assets.resources.lake import canonical_json
 from huracan_assets_tests.decision.evidence import calibrators, evidence, limits, past_bars, policy
-
-Floats = NDArray[np.float64]
 
 
 @settings(max_examples=40)
@@ -66,6 +62,7 @@ def test_only_what_every_gate_lets_through_has_a_size() -> None:
     ("field", "value", "refusal"),
     [
         ("raw", np.nan, "meta_label"),
+        ("lean", np.nan, "cost"),
         ("cost_bps", np.nan, "cost"),
         ("cost_bps", np.inf, "cost"),
         ("spread_bps", np.nan, "spread"),
@@ -81,10 +78,7 @@ def test_unknown_or_infinite_evidence_refuses(field: str, value: float, refusal:
     of = generous()
     before = decide(of, known)
     assert before.filter("accepted").height > 50
-    changed = {field: np.full_like(getattr(known, field), value)}
-    if field == "votes":  # the models' own column follows from raw
-        changed["raw"] = np.full_like(known.raw, np.nan)
-    after = decide(of, replace(known, **changed))
+    after = decide(of, replace(known, **{field: np.full_like(getattr(known, field), value)}))
     assert not after["accepted"].any()
     assert set(after.filter(before["accepted"])["refused_by"]) == {refusal}
 
@@ -112,95 +106,31 @@ def test_similar_trades_that_lost_beyond_chance_refuse_their_own_side_only() -> 
 def test_the_side_is_the_ballots_and_its_figures_are_that_sides() -> None:
     of, known = policy(8), evidence(400, 8, holes=False)
     decisions = decide(of, known)
-    votes = all_votes(of, known.raw, known.votes)
-    np.testing.assert_array_equal(decisions["side"].to_numpy(), tally(votes, of.ensemble.weights).side)
+    np.testing.assert_array_equal(decisions["side"].to_numpy(), tally(known.votes, of.ensemble.weights).side)
     for row in range(400):
         side = 1 if decisions["side"][row] < 0 else 0
         raw = known.raw[row : row + 1, side]
         assert decisions["confidence"][row] == of.calibrators[side](raw, known.regime[row : row + 1])[0]
-        assert decisions["expected_net_bps"][row] == of.expected[side](raw)[0]
-    np.testing.assert_array_equal(decisions.select(SOURCES).to_numpy(), votes)
+        towards = decisions["side"][row] * known.lean[row]
+        assert decisions["expected_net_bps"][row] == of.edge(towards) - known.cost_bps[row]
+    np.testing.assert_array_equal(decisions.select(SOURCES).to_numpy(), known.votes)
 
 
-def test_lightgbms_own_column_is_ignored_and_follows_from_its_probabilities() -> None:
-    of, known = policy(9), evidence(50, 9, holes=False)
-    other = known.votes.copy()
-    other[:, SOURCES.index("pattern_recognition")] = 1.0
-    assert decide(of, replace(known, votes=other)).equals(decide(of, known))
-    lean = known.raw[:, 0] - known.raw[:, 1]
-    order = np.argsort(lean)
-    assert (np.diff(of.pattern_recognition(known.raw)[order]) >= 0).all()
-
-
-figures = st.floats(-1e6, 1e6)
-
-
-@given(n=st.integers(1, 30), data=st.data())
-def test_a_line_is_least_squares_that_never_falls(n: int, data: st.DataObject) -> None:
-    raw = data.draw(arrays(np.float64, n, elements=st.floats(0.0, 1.0)))
-    net = data.draw(arrays(np.float64, n, elements=figures))
-    weights = data.draw(arrays(np.float64, n, elements=st.floats(0.01, 1.0)))
-    line = Line.fit(raw, net, weights)
-    assert np.isfinite(list(line.model_dump().values())).all()
-    assert line.slope >= 0.0
-    assert (line.error(raw) >= line.intercept_error).all()
-    centred = raw - np.average(raw, weights=weights)
-    spread = weights @ centred**2
-    if spread > 1e-4:
-        plain = weights @ (centred * (net - np.average(net, weights=weights))) / spread
-        rounding = 1e-9 * np.abs(net).max() / spread
-        assert line.slope == pytest.approx(max(0.0, plain), rel=1e-9, abs=rounding)
-    assert line(np.array([line.centre]))[0] == pytest.approx(np.average(net, weights=weights), abs=1e-6)
-
-
-@pytest.mark.parametrize("size", [1e-170, 1e-320])
-def test_outcomes_next_to_nothing_do_not_break_the_line(size: float) -> None:
-    raw = np.array([0.2, 0.4, 0.6, 0.9])
-    line = Line.fit(raw, size * np.array([1.0, 2.0, 4.0, 7.0]), np.ones(4))
-    assert np.isfinite(list(line.model_dump().values())).all()
-
-
-def test_the_error_of_an_expectation_is_how_far_it_scatters() -> None:
-    """Against the scatter of many lines fitted on fresh noise, at the centre and at the ends."""
-    rng = np.random.default_rng(10)
-    raw, weights = rng.uniform(0.3, 0.7, 1500), np.ones(1500)
-    asked = np.array([0.3, 0.5, 0.7])
-    lines = [Line.fit(raw, 400.0 * raw + rng.normal(0, 100, 1500), weights) for _ in range(300)]
-    scatter = np.std([line(asked) for line in lines], axis=0)
-    np.testing.assert_allclose(np.mean([line.error(asked) for line in lines], axis=0), scatter, rtol=0.15)
-
-
-def test_half_as_independent_outcomes_are_known_by_root_two_less() -> None:
-    rng = np.random.default_rng(11)
-    raw = rng.uniform(0.3, 0.7, 800)
-    net = 300.0 * raw + rng.normal(0, 50, 800)
-    whole, half = (Line.fit(raw, net, np.full(800, weight)) for weight in (1.0, 0.5))
-    np.testing.assert_allclose(half.error(raw), np.sqrt(2.0) * whole.error(raw), rtol=1e-9)
-    assert half.slope == pytest.approx(whole.slope)
-
-
-def test_a_perfect_line_has_no_error() -> None:
-    raw = np.linspace(0.2, 0.8, 50)
-    line = Line.fit(raw, 100.0 * raw - 30.0, np.full(50, 0.3))
-    np.testing.assert_allclose(line(raw), 100.0 * raw - 30.0, atol=1e-9)
-    np.testing.assert_allclose(line.error(raw), 0.0, atol=1e-6)
-
-
-def test_a_policy_continues_the_ensemble_before_it_with_the_votes_as_they_were_cast() -> None:
+def test_a_policy_continues_the_ensemble_before_it() -> None:
     past = past_bars(12, 600)
     early = past.known_at <= np.sort(past.known_at)[349]
     first = fit_policy(past.at(early), calibrators(past), limits())
     second = fit_policy(past, calibrators(past), limits(), before=first)
     new = past.at(~early)
-    cast = all_votes(first, new.raw, new.votes)
     half_life = limits().source_half_life_days
-    by_hand = first.ensemble.updated(cast, new.net_bps, new.uniqueness, new.known_at, half_life)
+    by_hand = first.ensemble.updated(new.votes, new.net_bps, new.uniqueness, new.known_at, half_life)
     assert second.ensemble == by_hand
-    assert second.lean_centre != first.lean_centre
+    assert second.edge != first.edge
     whole = fit_policy(past, calibrators(past), limits())
     assert {**dict(second), "ensemble": None} == {**dict(whole), "ensemble": None}
-    own, before = (of.sources["pattern_recognition"] for of in (whole.ensemble, second.ensemble))
-    assert own != before, "the votes of today's lean were never cast"
+    for source, record in whole.ensemble.sources.items():
+        assert second.ensemble.sources[source].votes == record.votes
+        assert second.ensemble.sources[source].right == pytest.approx(record.right)
 
 
 @pytest.mark.parametrize("regime", ["RANGE", "TREND", "NEVER SEEN"])

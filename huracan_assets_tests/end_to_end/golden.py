@@ -37,9 +37,11 @@ def main(folder: Path) -> None:
     trees = [np.asarray(booster.predict(features, num_threads=1)) for booster in boosters]
     lines = [ask_line(linear[side], features.astype(np.float64)) for side in ("long", "short")]
     raw = np.column_stack([(tree + line) / 2.0 for tree, line in zip(trees, lines, strict=True)])
-    votes = vote((folder / "ppo.safetensors").read_bytes(), features)
+    context = np.array(golden["context"], dtype=np.float32)
+    votes = vote((folder / "ppo.safetensors").read_bytes(), features, context)
     found = {
         "rows": len(features),
+        "lean_differs": int(((raw[:, 0] - raw[:, 1]) / linear["usual_lean"] != np.array(golden["lean"])).sum()),
         "raw_differs": int((raw != np.array(golden["raw"])).sum()),
         "vote_differs": int((votes != np.array(golden["vote"])).sum()),
         "distinct_answers": len(np.unique(raw[:, 0])),

@@ -78,11 +78,11 @@ def test_the_chosen_rounds_are_those_of_boosters_that_never_saw_the_newest_rows(
     rows = np.arange(len(ts))
     patient = SETTINGS.model_copy(update={"rounds": 60, "fewest_rounds": 1, "patience": 60})
     honest = fit_pair(ts, rows, patient, 11, EMBARGO, bin_rows(ts, rows, patient, 11))
-    assert honest[0].rounds == honest[1].rounds
+    assert honest.long.rounds == honest.short.rounds
     net = ts.net_bps.copy()
     newest = slice(int(len(ts) * 0.8), None)
     net[newest] = net[newest][:, ::-1]
     turned = replace(ts, net_bps=net)
     opposite = fit_pair(turned, rows, patient, 11, EMBARGO, bin_rows(turned, rows, patient, 11))
-    assert opposite[0].rounds < honest[0].rounds
-    assert opposite[0].rounds <= 3
+    assert opposite.long.rounds < honest.long.rounds
+    assert opposite.long.rounds <= 3

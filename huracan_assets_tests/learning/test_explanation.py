@@ -26,7 +26,7 @@ def test_a_row_of_contributions_and_the_base_sum_to_the_mean_log_odds() -> None:
     from lightgbm import Booster
 
     features = TS.features[700:]
-    for model in pair():
+    for model in pair().sides:
         booster = Booster(model_str=model.booster)
         base = np.asarray(booster.predict(features, pred_contrib=True))[:, -1] + model.linear.intercept
         said = (logit(booster.predict(features)) + model.linear.score(features)) / 2.0
@@ -38,7 +38,7 @@ def test_each_decision_is_explained_by_the_model_of_its_own_side() -> None:
     told = explain(pair(), side, features, TS.names, most=3)
     assert dict(told.schema) == SCHEMA
     assert told.group_by("row").len()["len"].max() == 3
-    own = {1: contributions(pair()[0], features), -1: contributions(pair()[1], features)}
+    own = {1: contributions(pair().long, features), -1: contributions(pair().short, features)}
     for row, place, feature, value, contribution in told.iter_rows():
         expected = own[int(side[row])][row]
         column = TS.names.index(feature)

@@ -23,7 +23,6 @@ from huracan_assets.learning.feature_importance import (
     since,
 )
 from huracan_assets.learning.lightgbm_model import train_walk_forward
-from huracan_assets.learning.side_model import predict
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets_tests.learning.test_lightgbm_model import EMBARGO, SETTINGS, folds_of, planted
 
@@ -66,7 +65,7 @@ def test_the_log_loss_is_that_of_the_models_own_answers(found: Importance) -> No
     folds = folds_of(ts)
     models = train_walk_forward(ts, folds, SETTINGS, seed=11, embargo=EMBARGO).per_fold
     for fold, pair, told in zip(folds, models, found.log_loss, strict=True):
-        answers, weight = predict(pair, ts.features[fold.test]), ts.uniqueness[fold.test]
+        answers, weight = pair.predict(ts.features[fold.test]), ts.uniqueness[fold.test]
         expected = [
             log_loss(ts.won[fold.test, side], answers[:, side], sample_weight=weight, labels=[False, True])
             for side in range(2)
@@ -84,7 +83,7 @@ def test_the_rise_is_that_of_asking_the_models_about_shifted_features() -> None:
     shifts = seed_of(KEY, 1).integers(96, len(rows) - 96, size=2, endpoint=True)
 
     def loss(features: NDArray[np.float32]) -> float:
-        answers, won, weight = predict(models[0], features), ts.won[rows], ts.uniqueness[rows]
+        answers, won, weight = models[0].predict(features), ts.won[rows], ts.uniqueness[rows]
         right = np.where(won, answers, 1.0 - answers)
         return float(-np.average(np.log(right), axis=0, weights=weight).mean())
 

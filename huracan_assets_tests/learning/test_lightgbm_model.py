@@ -16,7 +16,6 @@ from huracan_assets.learning.lightgbm_model import (
     sample_weights,
     train_walk_forward,
 )
-from huracan_assets.learning.side_model import predict
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold, walk_forward_folds
 from huracan_assets.settings import LightGBMSettings
@@ -97,7 +96,7 @@ def test_predictions_cover_the_test_rows_alone_and_the_models_reproduce_them(
     assert np.isfinite(models.raw[tested]).all()
     assert np.isnan(np.delete(models.raw, tested, axis=0)).all()
     for fold, pair in zip(folds, models.per_fold, strict=True):
-        np.testing.assert_array_equal(predict(pair, ts.features[fold.test]), models.raw[fold.test])
+        np.testing.assert_array_equal(pair.predict(ts.features[fold.test]), models.raw[fold.test])
 
 
 def test_what_comes_after_a_fold_begins_leaves_its_models_untouched(

@@ -9,9 +9,16 @@ import pytest
 
 from huracan_assets.learning.linear_model import LinearModel
 from huracan_assets.learning.probability_maps import IsotonicMap
-from huracan_assets.learning.records import Calibrator, FoldRecord, LightGBMModel, out_of_fold_frame, utc
+from huracan_assets.learning.records import (
+    Calibrator,
+    FoldRecord,
+    LightGBMModel,
+    out_of_fold_frame,
+    out_of_fold_lean,
+    utc,
+)
 from huracan_assets.learning.side_calibrator import SideCalibrator
-from huracan_assets.learning.side_model import SideModel
+from huracan_assets.learning.side_model import SideModel, SidePair
 from huracan_assets.resources.lake import canonical_json
 from huracan_assets_tests.learning.test_classroom import small
 
@@ -19,6 +26,7 @@ SIDE = SideModel(
     booster="tree\n",
     linear=LinearModel(centre=(0.1 + 0.2,), scale=(1.0,), coefficient=(1e-300,), intercept=-0.5, share=(1.0,)),
 )
+PAIR = SidePair(long=SIDE, short=SIDE, usual_lean=0.1 + 0.2)
 MAP = SideCalibrator(
     whole=IsotonicMap(x=(0.1, 1 / 3), y=(0.4, 0.7000000000000001)), regimes={}, n_eff=0.1 + 0.2, trial=None
 )
@@ -41,8 +49,8 @@ def test_models_and_calibrators_read_back_from_json_are_the_same() -> None:
     room = small(5)
     records = tuple(FoldRecord.of(fold, room.ts.label_end) for fold in room.folds)
     model = LightGBMModel(
-        names=("x",), recipe_sha256="r", folds=records, per_fold=((SIDE, SIDE),) * 3,
-        final=(SIDE, SIDE), importance=(("x", 0.1 + 0.2),), out_of_fold_sha256="o",
+        names=("x",), recipe_sha256="r", folds=records, per_fold=(PAIR,) * 3,
+        final=PAIR, importance=(("x", 0.1 + 0.2),), out_of_fold_sha256="o",
     )  # fmt: skip
     calibrator = Calibrator(
         per_fold=(None, (MAP, MAP)), final=(MAP, MAP), fitted_until=(None, datetime(2026, 1, 1, tzinfo=UTC))
@@ -52,6 +60,17 @@ def test_models_and_calibrators_read_back_from_json_are_the_same() -> None:
     assert calibrator.of_fold(1) == (MAP, MAP)
     with pytest.raises(ValueError, match="fold 0 calibrates others"):
         calibrator.of_fold(0)
+
+
+def test_a_lean_is_told_in_the_units_of_its_own_folds_pair() -> None:
+    room = small(7)
+    raw = np.random.default_rng(7).random((len(room.ts), 2))
+    pairs = [PAIR.model_copy(update={"usual_lean": 0.1 * (1 + fold.index)}) for fold in room.folds]
+    lean = out_of_fold_lean(pairs, raw, room.folds)
+    for fold in room.folds:
+        by_hand = (raw[fold.test, 0] - raw[fold.test, 1]) / (0.1 * (1 + fold.index))
+        np.testing.assert_allclose(lean[fold.test], by_hand, rtol=1e-12)
+    assert np.isnan(np.delete(lean, room.out_of_sample())).all()
 
 
 def test_the_out_of_fold_frame_has_each_tested_row_once_with_its_own_figures() -> None:

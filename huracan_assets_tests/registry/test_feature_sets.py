@@ -110,7 +110,7 @@ def test_a_model_of_such_features_is_not_registered() -> None:
     unread = (Policies, WalkForwardReport, ForwardLedger, GateVerdict, RunManifest)
     context = dg.build_asset_context(partition_key=partition_key(TRAINED, SYMBOL))
     with pytest.raises(FeatureSetMismatch, match=f"the model of {SYMBOL} on {TRAINED}"):
-        registered_model(context, pl.DataFrame(), trained, b"", *(kind.model_construct() for kind in unread))
+        registered_model(context, *[pl.DataFrame()] * 3, trained, b"", *(kind.model_construct() for kind in unread))
 
 
 def test_the_same_brain_of_this_recipe_would_load() -> None:
