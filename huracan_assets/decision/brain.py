@@ -229,6 +229,7 @@ def evidence_of(
         lean=lean,
         votes=votes,
         cost_bps=conditions.round_trip_bps,
+        stop_bps=1e4 * conditions.stop_loss,
         spread_bps=2.0 * conditions.half_spread_bps,
         minute_volatility=conditions.sigma,
         regime=regimes["regime"].to_numpy().astype(str),

@@ -20,6 +20,7 @@ class Candidate:
     confidence: Floats
     expected_gross_bps: Floats
     cost_bps: Floats
+    stop_bps: Floats
     spread_bps: Floats
     daily_volatility: Floats
     panic: NDArray[np.bool_]
@@ -39,6 +40,11 @@ def _cost(candidate: Candidate, limits: DecisionSettings) -> NDArray[np.bool_]:
     known = np.isfinite(candidate.cost_bps)  # a market without volume has an infinite impact
     needed = limits.min_edge_to_cost * np.where(known, candidate.cost_bps, 0.0)
     return known & (candidate.expected_gross_bps >= needed)
+
+
+def _risk(candidate: Candidate, limits: DecisionSettings) -> NDArray[np.bool_]:
+    net = candidate.expected_gross_bps - candidate.cost_bps
+    return np.asarray(net >= limits.min_edge_to_risk * candidate.stop_bps)
 
 
 def _spread(candidate: Candidate, limits: DecisionSettings) -> NDArray[np.bool_]:
@@ -65,6 +71,7 @@ GATES = {
     "no_side": _side,
     "meta_label": _meta_label,
     "cost": _cost,
+    "risk": _risk,
     "spread": _spread,
     "volatility": _volatility,
     "panic": _regime,
@@ -75,6 +82,7 @@ REASONS = {
     "no_side": "the sources name no side",
     "meta_label": "the calibrated probability that the trade pays is below decision.min_confidence",
     "cost": "the expected gross edge is below decision.min_edge_to_cost times the cost, or unknown",
+    "risk": "the expected net edge is below decision.min_edge_to_risk times the distance of the stop, or unknown",
     "spread": "the spread is above decision.max_spread_bps, or unknown",
     "volatility": "realised daily volatility is above decision.max_daily_volatility, or unknown",
     "panic": "the regime is PANIC",

@@ -104,6 +104,7 @@ class Evidence:
     lean: Floats  # (n,), how far they lean to long, in units of their own
     votes: Floats  # (n, 5)
     cost_bps: Floats  # (n,), all in: the entry, and a market order out
+    stop_bps: Floats  # (n,), distance of the stop
     spread_bps: Floats  # (n,)
     minute_volatility: Floats  # (n,), standard deviation of one-minute log returns
     regime: NDArray[np.str_]
@@ -132,6 +133,7 @@ def decide(policy: DecisionPolicy, evidence: Evidence) -> pl.DataFrame:
         confidence=calibrated[rows, column],
         expected_gross_bps=policy.edge(towards),
         cost_bps=evidence.cost_bps,
+        stop_bps=evidence.stop_bps,
         spread_bps=evidence.spread_bps,
         daily_volatility=evidence.minute_volatility * np.sqrt(MINUTES_PER_DAY),
         panic=evidence.regime == "PANIC",

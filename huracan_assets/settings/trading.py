@@ -51,6 +51,7 @@ class DecisionSettings(Section):
     position_gbp: float = Field(gt=0)
     min_confidence: float = Field(ge=0, le=1, description="calibrated probability that the trade pays")
     min_edge_to_cost: float = Field(ge=0, description="expected gross edge over all-in cost")
+    min_edge_to_risk: float = Field(description="expected net edge over the distance of the stop")
     min_agreement: float = Field(ge=0, le=1)
     source_half_life_days: float = Field(gt=0, description="in which half of a source's record is forgotten")
     max_spread_bps: float = Field(gt=0)

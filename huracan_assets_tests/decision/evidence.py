@@ -62,6 +62,7 @@ def evidence(n: int, seed: int = 0, *, holes: bool = True) -> Evidence:
         lean=pierced(rng.normal(0.0, 1.0, n)),
         votes=pierced(rng.uniform(-1.0, 1.0, (n, len(SOURCES)))),
         cost_bps=pierced(rng.uniform(8.0, 30.0, n)),
+        stop_bps=pierced(rng.uniform(20.0, 120.0, n)),
         spread_bps=pierced(rng.uniform(1.0, 17.0, n)),
         minute_volatility=pierced(rng.uniform(1e-4, 6e-3, n)),
         regime=rng.choice(["TREND", "RANGE", "PANIC"], n),

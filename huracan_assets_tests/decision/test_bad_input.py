@@ -46,7 +46,7 @@ def asked(ts: TrainingSet, raw: Floats, regime: NDArray[np.str_]) -> Evidence:
     known = evidence(len(ts), 1, holes=False)
     calm = np.full(len(ts), 1.0)
     return replace(known, as_of=ts.as_of, raw=raw, lean=raw[:, 0] - raw[:, 1], regime=regime, cost_bps=8.0 * calm,
-                   spread_bps=calm, minute_volatility=1e-4 * calm,
+                   stop_bps=calm, spread_bps=calm, minute_volatility=1e-4 * calm,
                    similar_net_bps=np.full((len(ts), 2), np.nan))  # fmt: skip
 
 

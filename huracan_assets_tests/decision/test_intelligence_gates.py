@@ -15,6 +15,7 @@ from huracan_assets_tests.decision.evidence import limits
 LIMITS = limits(
     min_confidence=0.55,
     min_edge_to_cost=2.0,
+    min_edge_to_risk=0.125,
     min_agreement=0.2,
     max_spread_bps=10.0,
     max_daily_volatility=0.1,
@@ -28,6 +29,7 @@ def candidate(**changes: object) -> Candidate:
         "confidence": np.array([0.55]),
         "expected_gross_bps": np.array([24.0]),
         "cost_bps": np.array([12.0]),
+        "stop_bps": np.array([96.0]),
         "spread_bps": np.array([10.0]),
         "daily_volatility": np.array([0.1]),
         "panic": np.array([False]),
@@ -45,6 +47,7 @@ BEYOND = {
     "no_side": {"side": np.array([0], np.int8)},
     "meta_label": {"confidence": np.array([0.5499])},
     "cost": {"expected_gross_bps": np.array([23.99])},
+    "risk": {"stop_bps": np.array([96.01])},
     "spread": {"spread_bps": np.array([10.01])},
     "volatility": {"daily_volatility": np.array([0.1001])},
     "panic": {"panic": np.array([True])},
@@ -58,7 +61,7 @@ def test_just_beyond_its_bound_each_rule_refuses_by_name(gate: str) -> None:
     assert first_refusal(candidate(**BEYOND[gate]), LIMITS).tolist() == [gate]
 
 
-@pytest.mark.parametrize("gate", ["meta_label", "cost", "spread", "volatility", "agreement"])
+@pytest.mark.parametrize("gate", ["meta_label", "cost", "risk", "spread", "volatility", "agreement"])
 def test_an_unknown_figure_refuses(gate: str) -> None:
     (name,) = BEYOND[gate]
     assert first_refusal(candidate(**{name: np.array([np.nan])}), LIMITS).tolist() == [gate]

@@ -42,6 +42,7 @@ def generous(seed: int = 3) -> DecisionPolicy:
         min_confidence=0.0,
         min_agreement=0.0,
         min_edge_to_cost=0.0,
+        min_edge_to_risk=-1e3,
         max_spread_bps=1e9,
         max_daily_volatility=1e9,
     )
@@ -65,6 +66,7 @@ def test_only_what_every_gate_lets_through_has_a_size() -> None:
         ("lean", np.nan, "cost"),
         ("cost_bps", np.nan, "cost"),
         ("cost_bps", np.inf, "cost"),
+        ("stop_bps", np.nan, "risk"),
         ("spread_bps", np.nan, "spread"),
         ("spread_bps", np.inf, "spread"),
         ("minute_volatility", np.nan, "volatility"),

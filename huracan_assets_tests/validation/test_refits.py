@@ -57,7 +57,7 @@ def test_policies_come_out_the_same_and_those_that_saw_more_do_not() -> None:
     votes = np.random.default_rng(1).uniform(-1, 1, (len(ts), len(SOURCES)))
     blank, text = np.zeros(len(ts)), np.full(len(ts), "none")
     lean = out_of_fold_lean(night.models().per_fold, raw, room.folds)
-    evidence = Evidence(ts.as_of, raw, lean, votes, blank, blank, blank, regime, text, np.zeros((len(ts), 2)))
+    evidence = Evidence(ts.as_of, raw, lean, votes, blank, blank, blank, blank, regime, text, np.zeros((len(ts), 2)))
 
     def policy(rows: NDArray[np.int64], fold: int, before: DecisionPolicy | None) -> DecisionPolicy:
         pair = maps[fold]
