@@ -30,7 +30,8 @@ class Edge(BaseModel):
 
         Args:
             lean: to long, negative to short (n,), as `SidePair.lean`.
-            gross_bps: what the long and the short trade of each bar brought (n, 2).
+            gross_bps: what the long and the short trade of each bar brought, before the cost that its decision counted
+                on (n, 2).
             weights: independent outcomes that each bar is worth (n,), positive.
         """
         apart = (gross_bps[:, 0] - gross_bps[:, 1]) / 2.0

@@ -1,4 +1,4 @@
-"""Numba's compiler, and a cache that knows every source that was compiled into a loop.
+"""Numba's compiler, and a cache that knows the other files that were compiled into a loop.
 
 Numba keeps a compiled loop until the file that it stands in changes. A step in another file, or a constant that was
 imported, is compiled into the loop and not looked at: after an upgrade in place a night would go on with yesterday's
