@@ -43,8 +43,7 @@ def _cost(candidate: Candidate, limits: DecisionSettings) -> NDArray[np.bool_]:
 
 
 def _risk(candidate: Candidate, limits: DecisionSettings) -> NDArray[np.bool_]:
-    net = candidate.expected_gross_bps - candidate.cost_bps
-    return np.asarray(net >= limits.min_edge_to_risk * candidate.stop_bps)
+    return np.asarray(candidate.stop_bps > 0.0)
 
 
 def _spread(candidate: Candidate, limits: DecisionSettings) -> NDArray[np.bool_]:
@@ -82,7 +81,7 @@ REASONS = {
     "no_side": "the sources name no side",
     "meta_label": "the calibrated probability that the trade pays is below decision.min_confidence",
     "cost": "the expected gross edge is below decision.min_edge_to_cost times the cost, or unknown",
-    "risk": "the expected net edge is below decision.min_edge_to_risk times the distance of the stop, or unknown",
+    "risk": "the distance of the stop is unknown, and with it what the trade may lose",
     "spread": "the spread is above decision.max_spread_bps, or unknown",
     "volatility": "realised daily volatility is above decision.max_daily_volatility, or unknown",
     "panic": "the regime is PANIC",

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from huracan_assets.decision.edge import Edge
 from huracan_assets.decision.ensemble import SOURCES, EnsembleState, tally
 from huracan_assets.decision.intelligence_gates import Candidate, first_refusal
+from huracan_assets.decision.sizing import size_gbp
 from huracan_assets.errors import ContractError
 from huracan_assets.learning.calibration import Pair, apply_pair
 from huracan_assets.learning.training_set import TrainingSet
@@ -142,6 +143,7 @@ def decide(policy: DecisionPolicy, evidence: Evidence) -> pl.DataFrame:
     )
     refusal = first_refusal(candidate, policy.limits)
     accepted = refusal == ""
+    expected_net_bps = candidate.expected_gross_bps - candidate.cost_bps
     return pl.DataFrame(
         {
             "as_of": pl.Series(evidence.as_of).cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
@@ -149,9 +151,9 @@ def decide(policy: DecisionPolicy, evidence: Evidence) -> pl.DataFrame:
             "accepted": accepted,
             "refused_by": refusal,
             "confidence": candidate.confidence,
-            "expected_net_bps": candidate.expected_gross_bps - evidence.cost_bps,
+            "expected_net_bps": expected_net_bps,
             "agreement": candidate.agreement,
-            "size_gbp": np.where(accepted, policy.limits.position_gbp, 0.0),
+            "size_gbp": np.where(accepted, size_gbp(expected_net_bps, candidate.stop_bps, policy.limits), 0.0),
             "regime": evidence.regime,
             "engine": evidence.engine,
             **{source: evidence.votes[:, index] for index, source in enumerate(SOURCES)},

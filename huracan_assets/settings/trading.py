@@ -48,10 +48,11 @@ class MemorySettings(Section):
 class DecisionSettings(Section):
     """Intelligence gates, sizing and pre-trade limits."""
 
-    position_gbp: float = Field(gt=0)
+    position_gbp: float = Field(gt=0, description="of a trade, at most")
+    min_position_share: float = Field(gt=0, le=1, description="of a trade, at least; 1 makes all trades alike")
+    kelly_fraction: float = Field(gt=0, description="of the stake that makes a position grow fastest")
     min_confidence: float = Field(ge=0, le=1, description="calibrated probability that the trade pays")
     min_edge_to_cost: float = Field(ge=0, description="expected gross edge over all-in cost")
-    min_edge_to_risk: float = Field(description="expected net edge over the distance of the stop")
     min_agreement: float = Field(ge=0, le=1)
     source_half_life_days: float = Field(gt=0, description="in which half of a source's record is forgotten")
     max_spread_bps: float = Field(gt=0)

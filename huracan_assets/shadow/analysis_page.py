@@ -68,7 +68,8 @@ def analysis_page(judged: pl.DataFrame, document: TradeAnalysis) -> dict[str, ob
             + "\n\nThe same decisions walk through the same limits: a later exit blocks entries."
         ),
         "regret_of_size": Markdown(
-            markdown_table(regret_rows(document.regrets, ("size",))) + "\n\nIn bps of the position that was held."
+            markdown_table(regret_rows(document.regrets, ("size",)))
+            + "\n\nOne size for all trades against the sizes that they had, in bps of a whole position."
         ),
         "other_policies": Markdown(markdown_table(policy_rows(document.policies))),
     }

@@ -36,7 +36,7 @@ from huracan_assets.shadow.analysis_page import Markdown, analysis_page
 from huracan_assets.shadow.analysis_tables import replace_analysis
 from huracan_assets.shadow.contract import validate_ledger
 from huracan_assets.shadow.forward import ForwardLedger
-from huracan_assets.shadow.ledger import Traded, daily_returns, trade
+from huracan_assets.shadow.ledger import Traded, daily_returns, of_a_position, trade
 from huracan_assets.shadow.replay import Stretch, replay
 from huracan_assets.shadow.trade_analysis import Material, analyse, validate_analysis
 from huracan_assets.shadow.trade_reasons import trade_reasons
@@ -87,7 +87,7 @@ def shadow_ledger(
     lake.write_frame(REASONS, symbol, day, reasons)
     leaned_on = mean_contributions(reasons).head(SHOWN_REASONS).to_dicts()
     page = {"leaned_on": dg.MetadataValue.md(markdown_table(leaned_on))} if leaned_on else {}
-    return artifact(traded.ledger, _metadata(traded, decisions.height) | page)
+    return artifact(traded.ledger, _metadata(traded, decisions.height, limits.position_gbp) | page)
 
 
 def _with_limits(decisions: pl.DataFrame, traded: Traded) -> pl.DataFrame:
@@ -163,25 +163,25 @@ def trade_analysis_contract(context: dg.AssetCheckExecutionContext) -> dg.AssetC
     return check_partitions(context, "trade_analysis", validate)
 
 
-def _metadata(traded: Traded, bars: int) -> dict[str, object]:
-    ledger = traded.ledger
+def _metadata(traded: Traded, bars: int, position_gbp: float) -> dict[str, object]:
+    ledger, brought = traded.ledger, 1e4 * of_a_position(position_gbp)
     refusals = [{"refused by": name, "bars": count} for name, count in sorted(traded.refusals.items())]
     by_fold = ledger.group_by("fold").agg(
         pl.len().alias("trades"),
         (pl.col("net_bps") > 0).mean().alias("win rate"),
-        pl.col("net_bps").sum().alias("net bps"),
+        pl.col("size_gbp").mean().alias("mean size, GBP"),
+        brought.sum().alias("net, bps of a position"),
     )
     metadata: dict[str, object] = {
         "trades": ledger.height,
         "bars": bars,
-        "net_bps": float(ledger["net_bps"].sum()),
         "pnl_gbp": float(ledger["pnl_gbp"].sum()),
         "refusals": dg.MetadataValue.md(markdown_table(refusals)),
         "segments": dg.MetadataValue.md(markdown_table(by_fold.sort("fold").to_dicts())),
     }
     if ledger.height:
-        equity = np.cumsum(ledger["net_bps"].to_numpy())
-        metadata["equity_line"] = dg.MetadataValue.md(sparkline(equity, "cumulative net bps"))
+        equity = np.cumsum(ledger.select(brought).to_series().to_numpy())
+        metadata["equity_line"] = dg.MetadataValue.md(sparkline(equity, "cumulative net bps of a position"))
         metadata["equity"] = dg.MetadataValue.md(equity_and_drawdown(ledger["exit_at"].to_numpy(), equity))
     return metadata
 

@@ -156,7 +156,7 @@ def other_entries(simulation: SimulationSettings) -> Mapping[str, Change]:
 
 
 def _size(entries: Entries, size: float, actual: pl.Series, analysts: AnalystSettings) -> Regret:
-    """Another size, by the impact model; its result counts once for each position that it holds."""
+    """One size for all trades against the sizes that they had, by the impact model and in bps of a whole position."""
     larger, rows = entries.market.with_size(size), entries.rows
     horizon_bps = larger.conditions.sigma[rows] * np.sqrt(larger.rules.horizon) * 1e4
     moved = larger.conditions.impact_bps[rows] > analysts.max_impact_sigmas * horizon_bps
@@ -165,7 +165,9 @@ def _size(entries: Entries, size: float, actual: pl.Series, analysts: AnalystSet
         why = f"in {moved.mean():.0%} of the trades its impact is over {analysts.max_impact_sigmas:g} sigma"
         return Regret(kind="size", alternative=name, trades=0, unknown=len(moved), why=why)
     replayed = pl.Series(np.where(moved, np.nan, entries.replay(larger).fill_null(np.nan).to_numpy()))
-    return _regret("size", name, entries, replayed.fill_nan(None) * size, actual, analysts)
+    held = pl.col("net_bps") * (pl.col("size_gbp") / entries.market.position_gbp)
+    brought = entries.trades.select(pl.when(actual.is_not_null()).then(held)).to_series()
+    return _regret("size", name, entries, replayed.fill_nan(None) * size, brought, analysts)
 
 
 def _regret(

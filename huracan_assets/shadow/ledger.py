@@ -135,6 +135,11 @@ def _ledger(symbol: str, accepted: pl.DataFrame, market: TradeMarket, found: Wal
     ).select(pl.col(name).cast(dtype) for name, dtype in LEDGER_SCHEMA.items())
 
 
+def of_a_position(position_gbp: float) -> pl.Expr:
+    """What a trade brought, as a fraction of the whole position, of which it may have held a part."""
+    return pl.col("pnl_gbp") / position_gbp
+
+
 def daily_returns(ledger: pl.DataFrame, first: date, last: date, position_gbp: float) -> pl.DataFrame:
     """Net return of each UTC day by exit, days without a trade at 0; an exit at 24:00 is the ending day's.
 
@@ -143,7 +148,7 @@ def daily_returns(ledger: pl.DataFrame, first: date, last: date, position_gbp: f
     """
     days = pl.DataFrame({"day": pl.date_range(first, last, eager=True)})
     booked = ledger.group_by((pl.col("exit_at") - INSTANT).dt.date().alias("day")).agg(
-        (pl.col("pnl_gbp").sum() / position_gbp).alias("net_return")
+        of_a_position(position_gbp).sum().alias("net_return")
     )
     return days.join(booked, on="day", how="left", maintain_order="left").with_columns(
         pl.col("net_return").fill_null(0.0)

@@ -114,7 +114,7 @@ class Subject:
         return StressResult(
             scenario=scenario,
             trades=ledger.height,
-            net_bps=float(ledger["net_bps"].sum()),
+            net_bps=1e4 * float(daily.sum()),
             drawdown=drawdown,
             sound=overlapping == 0 and oversized == 0 and bool(np.isfinite(drawdown)),
             detail=detail,

@@ -102,7 +102,7 @@ def walk_forward_report(
         deflated_sharpe=deflated_sharpe(moments(daily), trials, trial_sharpes) if traded else None,
         trials=trials,
         win_rate=win_rate,
-        profit_factor=_finite(profit_factor(net)) if len(net) else None,
+        profit_factor=_finite(profit_factor(ledger["pnl_gbp"].to_numpy())) if len(net) else None,
         annual_volatility=annual_volatility(daily) if traded else None,
         max_drawdown=max_drawdown(daily) if traded else None,
         drawdown_95=_drawdown_95(daily, settings, seed) if traded else None,

@@ -63,7 +63,7 @@ def brain() -> Brain:
         min_confidence=0.0,
         min_agreement=0.0,
         min_edge_to_cost=0.0,
-        min_edge_to_risk=-1e3,
+        min_position_share=1.0,
         max_spread_bps=1e3,
         max_daily_volatility=10.0,
     )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from huracan_assets.decision.ensemble import SOURCES, tally
 from huracan_assets.decision.policy import DecisionPolicy, decide, fit_policy
+from huracan_assets.decision.sizing import size_gbp
 from huracan_assets.resources.lake import canonical_json
 from huracan_assets_tests.decision.evidence import calibrators, evidence, limits, past_bars, policy
 
@@ -42,7 +43,7 @@ def generous(seed: int = 3) -> DecisionPolicy:
         min_confidence=0.0,
         min_agreement=0.0,
         min_edge_to_cost=0.0,
-        min_edge_to_risk=-1e3,
+        min_position_share=1.0,
         max_spread_bps=1e9,
         max_daily_volatility=1e9,
     )
@@ -53,7 +54,10 @@ def test_only_what_every_gate_lets_through_has_a_size() -> None:
     decisions = decide(of, evidence(3000, 3))
     accepted = decisions.filter("accepted")
     assert 0 < accepted.height < decisions.height
-    assert accepted["size_gbp"].unique().to_list() == [of.limits.position_gbp]
+    known = evidence(3000, 3)
+    staked = size_gbp(decisions["expected_net_bps"].to_numpy(), known.stop_bps, of.limits)
+    np.testing.assert_array_equal(accepted["size_gbp"].to_numpy(), staked[decisions["accepted"].to_numpy()])
+    assert accepted["size_gbp"].n_unique() > 10
     assert decisions.filter(~pl.col("accepted"))["size_gbp"].unique().to_list() == [0.0]
     assert accepted["side"].is_in([-1, 1]).all()
     assert ((decisions["refused_by"] == "") == decisions["accepted"]).all()

@@ -94,4 +94,4 @@ def _earned(settings: Settings, source: SyntheticSource, symbol: str, first: dat
     )
     ledger = trade(symbol, decisions, market, settings.decision).ledger
     daily = daily_returns(ledger, first, last, position)["net_return"].to_numpy()
-    return Earned(annual_sharpe(daily), ledger.height, profit_factor(ledger["net_bps"].to_numpy()))
+    return Earned(annual_sharpe(daily), ledger.height, profit_factor(ledger["pnl_gbp"].to_numpy()))

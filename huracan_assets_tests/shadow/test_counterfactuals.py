@@ -65,6 +65,14 @@ def test_a_size_that_goes_to_nothing_is_no_trade() -> None:
     assert "a refused order" in table["1e-09 positions"].answer  # no venue takes an order so small
 
 
+def test_one_size_for_all_is_held_against_the_sizes_that_trades_had() -> None:
+    found = entries()
+    shares = np.linspace(0.1, 1.0, found.trades.height)
+    staked = found.trades.with_columns(size_gbp=pl.col("size_gbp") * shares)
+    line = by_name(regrets(replace(found, trades=staked), ANALYSTS.model_copy(update={"sizes": (1.0,)})))["1 positions"]
+    assert line.regret_bps == pytest.approx(float(((1.0 - shares) * found.trades["net_bps"].to_numpy()).mean()))
+
+
 def test_a_larger_size_pays_more_impact_and_never_earns_more_on_its_own_notional() -> None:
     found = entries()
     one, ten = found.replay(), found.replay(found.market.with_size(10.0))

@@ -59,8 +59,9 @@ def test_dearer_worlds_bring_less_than_the_plain_one(subject: Subject) -> None:
     plain = subject.run("plain", "as it was")
     dear = subject.run("dear", "fees", costs=subject.costs.with_fees(5.0))
     assert dear.net_bps < plain.net_bps
+    ledger = replay(brain(), stretch(), SETTINGS, subject.costs, bars=subject.bars).ledger
     assert plain.net_bps == pytest.approx(
-        replay(brain(), stretch(), SETTINGS, subject.costs, bars=subject.bars).ledger["net_bps"].sum()
+        (ledger["net_bps"] * ledger["size_gbp"]).sum() / SETTINGS.decision.position_gbp
     )
 
 
@@ -102,10 +103,11 @@ def test_a_consensus_that_hears_a_clone_twice_is_unsound(subject: Subject, monke
 
 def test_what_was_traded_is_measured_by_day(subject: Subject) -> None:
     hour = timedelta(hours=1)
-    found = measured(subject, row(BEGIN + hour, -100.0), row(BEGIN + 5 * hour, 40.0), row(BEGIN + 30 * hour, -80.0))
+    half = row(BEGIN + 5 * hour, 40.0, size_gbp=500.0)
+    found = measured(subject, row(BEGIN + hour, -100.0), half, row(BEGIN + 30 * hour, -80.0))
     assert (found.trades, found.sound) == (3, True)
-    assert found.net_bps == pytest.approx(-140.0)
-    assert found.drawdown == pytest.approx(0.014)
+    assert found.net_bps == pytest.approx(-160.0)
+    assert found.drawdown == pytest.approx(0.016)
 
 
 def test_two_positions_at_once_or_one_too_large_are_not_sound(subject: Subject) -> None:
