@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -33,13 +34,16 @@ Driver = Literal["", "+psycopg2", "+psycopg"]
 
 CONNECT_TIMEOUT_S = 5
 
+_USER_INFO = re.compile(r"(://[^:/?#@]*:).*@")  # to the last @: all that could be a password
+_KEYWORD = re.compile(r"(password\s*=\s*)('[^']*'|[^&\s]*)", re.IGNORECASE)
+
 
 def masked(url: str) -> str:
-    """`url` with its password hidden, fit for logs and errors."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
+    """`url`, or a line of keywords, with its passwords hidden, fit for logs and errors.
+
+    It is not parsed: a password with a character that no URL allows makes another URL of it, and must not be shown.
+    """
+    return _KEYWORD.sub(r"\1***", _USER_INFO.sub(r"\1***@", url))
 
 
 def database_url(role: Role = "huracan", driver: Driver = "") -> str:
@@ -80,7 +84,7 @@ def _connect(url: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
     try:
         return psycopg.connect(url, autocommit=autocommit, connect_timeout=CONNECT_TIMEOUT_S)
     except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = " ".join(str(error).split()).rstrip("?.")
         raise StorageError(
             f"Postgres at {masked(url)} is not reachable: {reason}. "
             "Start it or correct DATABASE_URL; unset DATABASE_URL to use the embedded one."

@@ -56,6 +56,26 @@ def postmaster(home: Path) -> int | None:
 def test_masking_hides_the_password_alone() -> None:
     assert masked("postgresql://u:p%40ss@host:5/db") == "postgresql://u:***@host:5/db"
     assert masked("postgresql://u@host/db") == "postgresql://u@host/db"
+    assert masked("postgresql://host:5/db?host=/run&port=5") == "postgresql://host:5/db?host=/run&port=5"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:SECRET#x@host/db",
+        "postgresql://u:SECRET/SECRET?@host/db",
+        "postgresql://u:SECRET@SECRET@host/db",
+        "postgresql://u@host/db?sslmode=require&password=SECRET",
+        "postgresql://u@host/db?PassWord=SECRET&sslmode=require",
+        "host=h user=u password=SECRET dbname=d",
+        "host=h password = 'SECRET SECRET' dbname=d",
+    ],
+)
+def test_masking_hides_a_password_wherever_it_stands(url: str) -> None:
+    shown = masked(url)
+    assert "SECRET" not in shown
+    assert "***" in shown
+    assert shown.startswith(url[:4])
 
 
 def test_the_embedded_server_has_a_database_for_each_role(engine_home: Path) -> None:
