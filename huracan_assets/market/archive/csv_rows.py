@@ -60,8 +60,10 @@ def kline_rows(text: bytes, path: Path, symbol: str, minutes: int) -> pl.DataFra
         minutes: length of its bars.
 
     Raises:
-        CandleError: it has not twelve columns, a cell is no value, or a bar is not `minutes` long.
+        CandleError: it is empty or has not twelve columns, a cell is no value, or a bar is not `minutes` long.
     """
+    if not text.strip():
+        raise CandleError(f"{path}: not one row of {symbol}; the file is empty: fetch it again")
     titled = int(text[:9].lower() == b"open_time")
     kinds = {name: _kind(name) for name in KLINE_COLUMNS}
     try:
@@ -92,7 +94,9 @@ def require_columns(path: Path, names: Sequence[str]) -> None:
     """
     missing = [name for name in REQUIRED if name not in names]
     if missing:
-        raise CandleError(f"{path} lacks the column {', '.join(missing)}: it has {', '.join(names)}")
+        raise CandleError(
+            f"{path} lacks the column {', '.join(missing)}: it has {', '.join(names)}; fetch or correct the file"
+        )
 
 
 def _kind(name: str) -> pl.DataType:
@@ -106,7 +110,10 @@ def _has_null(frame: pl.DataFrame) -> bool:
 def _kline_cells(text: bytes, titled: int, path: Path, symbol: str) -> pl.DataFrame:
     cells = pl.read_csv(io.BytesIO(text), has_header=False, skip_rows=titled, infer_schema=False)
     if cells.width != len(KLINE_COLUMNS):
-        raise CandleError(f"{path} has {cells.width} columns, a kline file has {len(KLINE_COLUMNS)}")
+        raise CandleError(
+            f"{path}: candles of {symbol} have {cells.width} columns, a kline file has {len(KLINE_COLUMNS)}; "
+            "fetch or correct the file"
+        )
     cells.columns = ["ts", *KLINE_COLUMNS[1:]]
     typed = _typed(cells, path, symbol)
     return typed.with_columns(open_time=pl.col("ts").dt.epoch("us"))
@@ -122,10 +129,16 @@ def _typed(cells: pl.DataFrame, path: Path, symbol: str) -> pl.DataFrame:
         if typed[name].null_count():
             row = int(typed[name].is_null().arg_max() or 0)
             raise CandleError(
-                f"{path}: candles of {symbol} at {cells['ts'][row]}, row {row} (from 0): {name} is "
+                f"{path}: candles of {symbol} at {_told(typed['ts'], cells['ts'], row)}, row {row} (from 0): {name} is "
                 f"{cells[name][row] or 'empty'}, not a value; the file may be truncated: fetch it again"
             )
     return typed
+
+
+def _told(times: pl.Series, cells: pl.Series, row: int) -> str:
+    """A row's instant in words; its cell where that is no instant."""
+    instant = times.to_physical()[row]
+    return str(cells[row]) if instant is None else moment(instant)
 
 
 def _time(cells: pl.Series) -> pl.Series:

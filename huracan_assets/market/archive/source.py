@@ -162,6 +162,8 @@ class ArchiveSource:
     @cached_property
     def _catalogue(self) -> dict[Bar, dict[str, list[CandleFile]]]:
         files: dict[Bar, dict[str, list[CandleFile]]] = {"1m": defaultdict(list), "1h": defaultdict(list)}
+        if not self._folder.is_dir():
+            raise MarketError(f"the archive {self._folder} is no folder: point HURACAN_MARKET__ARCHIVE to its candles")
         with readable(self._folder):
             for path in sorted(self._folder.rglob("*")):
                 file = candle_file(path)

@@ -208,7 +208,7 @@ def csv_defects() -> dict[str, tuple[str, tuple[str, ...]]]:
         return "\n".join([*lines[:1501], ",".join(changed), *lines[1502:]])
 
     return {
-        "text in a price": (line(2, "n/a"), ("row 1500", "high is n/a")),
+        "text in a price": (line(2, "n/a"), ("2024-03-01 01:00", "row 1500", "high is n/a")),
         "empty cell": (line(8, ""), ("row 1500", "taker_buy_volume is empty")),
         "negative price": (line(3, "-3.5"), ("2024-03-01 01:00", "row 1500", "low -3.5")),
         "infinite price": (line(4, "inf"), ("2024-03-01 01:00", "row 1500", "close inf")),
@@ -258,7 +258,21 @@ def test_a_kline_file_that_holds_another_day_or_interval_is_refused(tmp_path: Pa
     path.write_text(kline_text(two_days()[:10]).replace("59999,", "99999,"))
     assert "no 1-minute bar" in refusal(ArchiveSource(tmp_path))
     path.write_text("\n".join(line + ",0" for line in kline_text(two_days()[:10]).splitlines()))
-    assert "13 columns" in refusal(ArchiveSource(tmp_path))
+    assert "BTC-USDT have 13 columns" in refusal(ArchiveSource(tmp_path))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".zip"])
+def test_an_empty_kline_file_is_no_quiet_day(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"BTCUSDT-1m-2024-02-29{suffix}"
+    zipped(path, "\n") if suffix == ".zip" else path.write_text("")
+    message = refusal(ArchiveSource(tmp_path))
+    assert f"{path}: not one row of BTC-USDT" in message
+    assert "fetch it again" in message
+
+
+def test_an_archive_that_is_no_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MarketError, match=f"{tmp_path / 'moved'} is no folder: point HURACAN_MARKET__ARCHIVE"):
+        ArchiveSource(tmp_path / "moved").candles("BTC-USDT", DAY, DAY)
 
 
 def test_a_truncated_or_crowded_zip_is_refused_by_name(tmp_path: Path) -> None:
