@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import polars as pl
+from pydantic import BaseModel
 
 from huracan_assets.days import days_between, days_until, utc_now
 from huracan_assets.errors import MarketError
@@ -19,9 +20,11 @@ from huracan_assets.market.assets import first_days, heal_history, market_source
 from huracan_assets.market.book_recorder import record_order_book
 from huracan_assets.market.contract import empty_candles
 from huracan_assets.market.universe import ALL, Universe, choose, read_universe
+from huracan_assets.observability.readable import readable
 from huracan_assets.observability.tables import markdown_table
-from huracan_assets.observability.universe_plot import volume_bars
+from huracan_assets.observability.universe_plot import volume_dots
 from huracan_assets.partitions import days, partition_key
+from huracan_assets.resources.data_versions import DATA_VERSION
 from huracan_assets.resources.lake import Lake, content_hash
 from huracan_assets.resources.materialize import OWNERS
 from huracan_assets.settings import settings
@@ -29,6 +32,16 @@ from huracan_assets.settings import settings
 NIGHT = "huracan/night"
 SYMBOL = "huracan/symbol"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+CANDIDATE_COLUMNS = {
+    "symbol": "symbol",
+    "rank": "rank",
+    "picked": "picked",
+    "quote_volume": "volume a day, quote coin",
+    "spread_bps": "spread, bps",
+    "age_days": "age, days",
+    "completeness": "share of minutes there",
+    "reason": "reason",
+}
 CLOSED = ("handoff_bundle", "gate_verdict", "walk_forward_report", "trade_analysis")
 
 market_selection = dg.AssetSelection.groups("market")
@@ -126,9 +139,7 @@ def pick_universe(context: dg.OpExecutionContext) -> None:
         context.log.warning(f"{symbol}: {error}")
     found = choose(day, begins, partial(_history, lake), market.universe, settings().min_age_days, unknown)
     lake.write_document("universe", ALL, day, found)
-    context.log_event(
-        dg.AssetMaterialization("universe", partition=day.isoformat(), metadata=_universe_metadata(found))
-    )
+    context.log_event(_recorded("universe", day, found, _universe_metadata(found)))
     if not found.picked:
         reasons = "\n".join(f"{symbol}: {reason}" for symbol, reason in found.left_out.items())
         raise dg.Failure(f"no candidate is eligible on {day}:\n{reasons}", allow_retries=False)
@@ -166,7 +177,7 @@ def close_night(context: dg.OpExecutionContext) -> None:
     }
     report = night_report(day, symbols, runs, documents)
     lake.write_document("daily_metrics", ALL, day, report)
-    context.log_event(dg.AssetMaterialization("daily_metrics", partition=day.isoformat(), metadata=_metadata(report)))
+    context.log_event(_recorded("daily_metrics", day, report, _metadata(report)))
     if report.unfinished:
         raise dg.Failure(
             f"{len(report.unfinished)} of {len(symbols)} symbols have no verdict for {day}: "
@@ -228,12 +239,21 @@ def first_error(instance: dg.DagsterInstance, run_id: str) -> str:
     return f"the run ended as {ended} before a step failed: see run {run_id}"
 
 
+def _recorded(asset: str, day: date, document: BaseModel, told: dict[str, Any]) -> dg.AssetMaterialization:
+    digest = content_hash(document)
+    return dg.AssetMaterialization(
+        asset,
+        partition=day.isoformat(),
+        metadata=readable({**told, "content_sha256": digest}),
+        tags={DATA_VERSION: digest},
+    )
+
+
 def _metadata(report: NightReport) -> dict[str, Any]:
     return {
         "handed_over": report.count("handed over"),
         "rejected": report.count("rejected"),
         "failed": len(report.unfinished),
-        "content_sha256": content_hash(report),
         "symbols": dg.MetadataValue.md(markdown_table([line.model_dump() for line in report.symbols])),
     }
 
@@ -243,8 +263,7 @@ def _universe_metadata(found: Universe) -> dict[str, Any]:
     return {
         "picked": len(found.picked),
         "candidates": len(found.candidates),
-        "content_sha256": content_hash(found),
-        "symbols": dg.MetadataValue.md(markdown_table(rows)),
+        "symbols": dg.MetadataValue.md(markdown_table(rows, CANDIDATE_COLUMNS)),
         "volume": dg.MetadataValue.md(_plot(found)),
     }
 
@@ -252,4 +271,4 @@ def _universe_metadata(found: Universe) -> dict[str, Any]:
 def _plot(found: Universe) -> str:
     volume = np.array([one.quote_volume or np.nan for one in found.candidates], dtype=np.float64)
     names, picked = zip(*((one.symbol, one.picked) for one in found.candidates), strict=True)
-    return volume_bars(names, volume, picked)
+    return volume_dots(names, volume, picked)

@@ -41,12 +41,11 @@ class QualityWindow(BaseModel):
 
 
 def newest_day_table(window: QualityWindow) -> list[dict[str, object]]:
-    """The night's own day, a row for each check."""
+    """The night's own day, a row for each check, its unit beside its name."""
     return [
         {
-            "check": check.name,
+            "check": f"{check.name.replace('_', ' ')}, {check.unit}",
             "figure": check.figure,
-            "unit": check.unit,
             "bound": check.bound,
             "verdict": "passed" if check.passed and check.judged else "not judged" if check.passed else check.severity,
             "found": check.sentence,

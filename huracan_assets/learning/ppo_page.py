@@ -30,20 +30,23 @@ def ppo_page(walk: PPOWalkForward) -> dict[str, str]:
     }
 
 
-def bias_rows(bias: npt.NDArray[np.float64]) -> list[dict[str, str]]:
-    """How far each column of the context, at 1, moves the logits: mean over the agents, lowest and highest.
+def bias_rows(bias: npt.NDArray[np.float64]) -> list[dict[str, str | float]]:
+    """How far each column of the context, at 1, moves the logit of each action: mean over the agents, lowest, highest.
 
     Args:
         bias: (agents, actions, context).
     """
-    mean, low, high = bias.mean(axis=0), bias.min(axis=0), bias.max(axis=0)
+    mean, low, high = bias.mean(axis=0).round(3), bias.min(axis=0).round(3), bias.max(axis=0).round(3)
     return [
-        {"context": name}
-        | {
-            action: f"{mean[place, column]:+.3f} ({low[place, column]:+.3f} to {high[place, column]:+.3f})"
-            for action, place in (("flat", FLAT), ("long", LONG), ("short", SHORT))
+        {
+            "context": name,
+            "action": action,
+            "mean": float(mean[place, column]),
+            "lowest": float(low[place, column]),
+            "highest": float(high[place, column]),
         }
         for column, name in enumerate(CONTEXT)
+        for action, place in (("flat", FLAT), ("long", LONG), ("short", SHORT))
     ]
 
 
@@ -74,5 +77,7 @@ def _curve(curve: Sequence[Metrics]) -> str:
     steps = np.unique([row["global_step"] for row in curve])
     place = np.searchsorted(steps, [row["global_step"] for row in curve])
     agents = np.bincount(place)
-    means = {name: np.bincount(place, weights=[row[name] for row in curve]) / agents for name in CURVES}
+    means = {
+        name.partition("/")[2]: np.bincount(place, weights=[row[name] for row in curve]) / agents for name in CURVES
+    }
     return training_curve(steps, means)

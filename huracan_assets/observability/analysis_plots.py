@@ -39,6 +39,37 @@ def cause_bars(causes: Sequence[str], net_bps: Sequence[float], trades: Sequence
     return markdown(figure, f"root causes of {sum(trades)} trades")
 
 
+def refusal_intervals(
+    gates: Sequence[str], net_bps: Floats, low_bps: Floats, high_bps: Floats, independent: Floats
+) -> str:
+    """What the trades that each gate refused would have brought, with its 95 % interval, in the order given.
+
+    A gate that costs more than it saves lies right of zero, one that earns its keep left of it; without an interval
+    the mean is drawn hollow, and cannot be told from zero.
+
+    Args:
+        gates: (n,) names.
+        net_bps, low_bps, high_bps: (n,) NaN where not known.
+        independent: (n,) independent trades.
+    """
+    if not np.isfinite(net_bps).any():
+        return "_no refused trade is known_"
+    figure, axes = canvas(80 + 20 * len(gates))
+    places = np.arange(len(gates))
+    told = np.isfinite(low_bps) & np.isfinite(high_bps)
+    colours = np.select([told & (high_bps < 0.0), told & (low_bps > 0.0)], [GREEN, RED], BLUE)
+    axes.hlines(places[told], low_bps[told], high_bps[told], colors=colours[told].tolist())
+    filled = np.where(told, colours, "none").tolist()
+    axes.scatter(net_bps, places, s=22, facecolors=filled, edgecolors=colours.tolist(), zorder=3)
+    axes.axvline(0, color=FAINT, linewidth=0.8)
+    names = [f"{gate.replace('_', ' ')} ({count:.0f})" for gate, count in zip(gates, independent, strict=True)]
+    axes.set_yticks(places, names, fontsize=8)
+    axes.set_ylim(len(gates) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("net bps of the trades that it refused, 95 %; independent ones beside its name")
+    return markdown(figure, f"what {len(gates)} gates and limits refused")
+
+
 def holding_curve(minutes: Sequence[int], net_bps: Floats, low_bps: Floats, high_bps: Floats, actual: float) -> str:
     """Mean net result against a fixed holding time, with its 95 % band, beside what the policy's own exits brought.
 

@@ -236,12 +236,13 @@ def training_curve(steps: npt.NDArray[Any], metrics: Mapping[str, Floats]) -> st
     """
     if not metrics or len(steps) == 0:
         return "_no training steps_"
-    figure, panels = canvas(60 + 100 * len(metrics), rows=len(metrics))
+    figure, panels = canvas(60 + 110 * len(metrics), rows=len(metrics))
     panels = [panels] if len(metrics) == 1 else panels
     colours = (BLUE, ORANGE, GREEN, RED)
     for place, (axes, (name, values)) in enumerate(zip(panels, metrics.items(), strict=True)):
         axes.plot(steps, values, color=colours[place % len(colours)], linewidth=1.3)
-        axes.set_ylabel(name.replace("_", " "), fontsize=8)
+        # Above its panel: beside it, a name longer than the panel is high would run into the next one's.
+        axes.set_title(name.replace("_", " "), loc="left", fontsize=8, color=INK)
     panels[-1].set_xlabel("training steps")
     panels[-1].xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     return markdown(figure, f"training curve: {', '.join(metrics)}")

@@ -1,7 +1,7 @@
 """Numbers as a Markdown table, for an asset's page and for the terminal.
 
-Dagster's page shows Markdown below 1,000 characters in place and longer text behind a click: give a table the
-columns that matter.
+Dagster's page shows Markdown below 1,000 characters in place, in a column that the window cuts where a table is too
+wide for it, and longer text whole, behind a click. So a table that does not fit the column is made that long.
 """
 
 from __future__ import annotations
@@ -14,7 +14,12 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from huracan_assets.observability.sparkline import INLINE_CHARACTERS
+
 NOTHING = "–"
+COLUMN_CHARACTERS = 52  # in sight of a window of 1,500 pixels, beside a key of 21 characters
+GAP_CHARACTERS = 2  # between two columns
+HEADING_WIDTH = 0.75  # of a heading's character, of a cell's
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
 
@@ -32,12 +37,28 @@ def markdown_table(
     if not headings:
         return "_none_"
     numeric = {key: _is_numeric([row.get(key) for row in rows]) for key in headings}
-    lines = [
-        _line(_escaped(heading) for heading in headings.values()),
-        _line("---:" if numeric[key] else "---" for key in headings),
-        *(_line(formatted(row.get(key)) for key in headings) for row in rows),
-    ]
-    return "\n".join(lines)
+    names = [_escaped(heading) for heading in headings.values()]
+    cells = [[formatted(row.get(key)) for key in headings] for row in rows]
+    marks = ["---:" if numeric[key] else "---" for key in headings]
+    table = "\n".join(_line(line) for line in (names, marks, *cells))
+    return table if least_width(names, cells) <= COLUMN_CHARACTERS else table.ljust(INLINE_CHARACTERS)
+
+
+def least_width(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> float:
+    """Characters across that a table needs if its texts wrap at every space.
+
+    Args:
+        cells: row by row, each as long as `headings`.
+    """
+    columns = zip(*cells, strict=True) if cells else [()] * len(headings)
+    return sum(
+        max(HEADING_WIDTH * _longest_word([heading]), _longest_word(column)) + GAP_CHARACTERS
+        for heading, column in zip(headings, columns, strict=True)
+    )
+
+
+def _longest_word(texts: Iterable[str]) -> int:
+    return max((len(word.replace("\\", "")) for text in texts for word in text.split()), default=0)
 
 
 def formatted(value: object) -> str:

@@ -11,6 +11,7 @@ import dagster as dg
 import polars as pl
 from pydantic import BaseModel
 
+from huracan_assets.observability.readable import readable
 from huracan_assets.partitions import symbol_day
 from huracan_assets.resources.lake import Lake, content_hash
 
@@ -18,12 +19,12 @@ Artifact = pl.DataFrame | BaseModel | bytes
 
 
 def artifact(value: Artifact, metadata: Mapping[str, Any] | None = None) -> dg.MaterializeResult[Any]:
-    """An asset's result with its content hash as Dagster's data version and as visible metadata."""
+    """An asset's result with its content hash as Dagster's data version and, readable, in its metadata."""
     digest = content_hash(value)
     rows = {"dagster/row_count": value.height} if isinstance(value, pl.DataFrame) else {}
     return dg.MaterializeResult(
         value=value,
-        metadata={"content_sha256": digest, **rows, **(metadata or {})},
+        metadata=readable({"content_sha256": digest, **rows, **(metadata or {})}),
         data_version=dg.DataVersion(digest),
     )
 

@@ -12,6 +12,7 @@ import polars as pl
 from pydantic import BaseModel
 
 from huracan_assets.errors import HuracanError
+from huracan_assets.observability.readable import readable
 from huracan_assets.partitions import partition_key, symbol_day, symbol_days
 from huracan_assets.resources.data_versions import DATA_VERSION, inputs_moved, provenance
 from huracan_assets.resources.event_log import log_materializations
@@ -115,7 +116,7 @@ def conclude(context: dg.AssetExecutionContext, made: Made) -> RangeResult:
         lines = "\n".join(f"{symbol}: {made.error(symbol)}" for symbol in sorted(made.failed))
         raise HuracanError(f"{len(made.failed)} of {len(symbols)} symbols failed:\n{lines}")
     for key, metadata in partitions.items():
-        context.add_asset_metadata(metadata, partition_key=key)
+        context.add_asset_metadata(readable(metadata), partition_key=key)
     digests = {key: metadata["content_sha256"] for key, metadata in partitions.items()}
     only_digest = next(iter(digests.values())) if len(digests) == 1 else content_hash(digests)
     yield dg.MaterializeResult(data_version=dg.DataVersion(only_digest))
@@ -148,7 +149,7 @@ def record(
             dg.AssetMaterialization(
                 asset_key=asset,
                 partition=dg.MultiPartitionKey({"day": day.isoformat(), "symbol": symbol}),
-                metadata=dict(metadata),
+                metadata=readable(metadata),
                 tags={**(made_of or {}), DATA_VERSION: str(metadata["content_sha256"])},
             )
         )

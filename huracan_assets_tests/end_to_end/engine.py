@@ -162,8 +162,10 @@ def materializations(instance: dg.DagsterInstance) -> dict[tuple[str, str], dg.A
 
 def recorded_hashes(instance: dg.DagsterInstance) -> dict[tuple[str, str], str]:
     """The content hash that Dagster's event log tells of each partition."""
+    from huracan_assets.resources.data_versions import DATA_VERSION
+
     found = materializations(instance)
-    return {place: str(event.metadata["content_sha256"].value) for place, event in found.items()}
+    return {place: (event.tags or {})[DATA_VERSION] for place, event in found.items()}
 
 
 def aliases(symbol: str) -> dict[str, int]:

@@ -56,7 +56,7 @@ def test_no_day_of_the_window_is_stale_and_a_new_recipe_would_make_each_so(night
             assert resolver.get_status(dg.AssetKey("features"), key) == StaleStatus.FRESH, key
             tags = newest["features", key].tags or {}
             assert tags["dagster/code_version"] == recipe_document().recipe_sha256
-            assert tags["dagster/data_version"] == night.recorded["features", key]
+            assert tags["dagster/data_version"] == night.lake[f"features/{night.symbol}/{day}.parquet"]
 
 
 def test_the_page_of_a_nights_features_shows_where_each_column_comes_from(night: Night) -> None:

@@ -23,8 +23,8 @@ def test_terms_are_means_by_stage_and_level() -> None:
 
 def test_a_walk_has_a_page() -> None:
     page = ppo_page(walk(*data()))
-    assert page["seeds"].count("\n") == 6 and "seed 4" in page["seeds"] and "IQM" in page["seeds"]
+    assert page["seeds"].count("\n") == 7 and "seed 4" in page["seeds"] and "IQM" in page["seeds"]
     assert page["segments"].count("\n") == 5
     assert all(name.split("_")[0] in page["reward"] for name in TERMS)
-    assert page["context"].count("\n") == 1 + len(CONTEXT) and all(name in page["context"] for name in CONTEXT)
+    assert page["context"].count("\n") == 1 + 3 * len(CONTEXT) and all(name in page["context"] for name in CONTEXT)
     assert "data:image" in page["curve"]

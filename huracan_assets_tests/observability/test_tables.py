@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from huracan_assets.observability.tables import formatted, markdown_table
+from huracan_assets.observability.sparkline import INLINE_CHARACTERS
+from huracan_assets.observability.tables import COLUMN_CHARACTERS, formatted, least_width, markdown_table
 
 
 def cells(markdown: str) -> list[list[str]]:
@@ -91,3 +92,19 @@ def test_a_number_keeps_four_significant_digits(value: float) -> None:
 
 def test_line_breaks_do_not_break_the_table() -> None:
     assert len(re.findall(r"\n", markdown_table([{"text": "one\ntwo\r\nthree"}]))) == 2
+
+
+@given(st.lists(st.lists(st.text(alphabet="ab_ ", max_size=20), min_size=3, max_size=3), min_size=1, max_size=4))
+@example([["a" * 20, "b " * 20, "a" * 20], ["_"] * 3])
+@example([["a" * 20, "b " * 20, "b" * 20], ["_" * 7] * 3])
+def test_a_table_stands_in_place_only_where_its_longest_words_fit_side_by_side(rows: list[list[str]]) -> None:
+    table = markdown_table([dict(zip("xyz", row, strict=True)) for row in rows])
+    read = cells(table)
+    longest = [max(len(word) for row in read for word in [*row[column].split(), ""]) for column in range(3)]
+    assert (len(table) < INLINE_CHARACTERS) == (sum(longest) + 3 * 2 <= COLUMN_CHARACTERS)
+    assert read[1:] == [[" ".join(text.split()) for text in row] for row in rows]
+
+
+def test_a_heading_takes_less_room_than_a_cell() -> None:
+    assert least_width(["eight by", "x" * 8], []) == 0.75 * (5 + 8) + 2 * 2
+    assert least_width(["x" * 8], [["y" * 7]]) == 7 + 2

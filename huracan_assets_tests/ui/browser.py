@@ -22,13 +22,21 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 CHROMIUM = Path(os.environ.get("HURACAN_CHROMIUM", "/usr/bin/chromium"))
-VIEWPORT_PX = (1500, 1100)
+VIEWPORT_PX = (1500, 1200)
 GRAPH_PX = (2300, 1500)  # in a smaller window the page draws the rooms without their assets
 TIMEOUT_MS = 120_000  # for a machine that does much else
 
 GRAPH_NODES = "svg foreignObject"
 # Where Dagster's page keeps a reader's choices: a graph from top to bottom, and the menu folded away.
 GRAPH_PREFERENCES = {"asset-graph-direction": '"vertical"', "dagster-nav-collapsed": "true"}
+
+# A row is cut where an ancestor that scrolls sideways ends before something that the row shows.
+CUT_ROWS = """rows => rows.filter(row => {
+  let pane = row;
+  while (pane && !['auto', 'scroll', 'hidden'].includes(getComputedStyle(pane).overflowX)) pane = pane.parentElement;
+  const end = pane ? pane.getBoundingClientRect().right : window.innerWidth;
+  return [row, ...row.querySelectorAll('*')].some(one => one.getBoundingClientRect().right > end + 1);
+}).map(row => row.cells[0].innerText)"""
 
 # The first four suit a container; the others keep Chromium from calling home.
 CHROMIUM_FLAGS = (
@@ -116,6 +124,12 @@ def open_asset(page: Page, url: str, asset: str, partition: str | None = None) -
     view = {"view": "overview"} if partition is None else {"view": "partitions", "partition": partition}
     page.goto(f"{url}/assets/{quote(asset)}?{urlencode(view)}")
     page.get_by_text("Metadata", exact=True).first.wait_for()
+
+
+def cut_rows(page: Page) -> list[str]:
+    """Keys of the metadata rows of an open asset page that are wider than the page shows."""
+    keys: list[str] = page.locator("tr:has(> td:nth-child(3))").evaluate_all(CUT_ROWS)
+    return keys
 
 
 def open_plot(page: Page, label: str) -> bytes:
