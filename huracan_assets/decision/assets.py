@@ -1,17 +1,19 @@
 """What would we do now? The frozen policies of the walk-forward, and tonight's."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import dagster as dg
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from huracan_assets.decision.brain import evidence_of
+from huracan_assets.decision.brain import Brain, evidence_of
 from huracan_assets.decision.edge import Edge
 from huracan_assets.decision.policy import DecisionPolicy, Evidence, PastBars, fit_policy
+from huracan_assets.errors import ContractError
 from huracan_assets.features.feature_version import FeatureVersion
-from huracan_assets.learning.assets import out_of_fold
+from huracan_assets.learning.assets import VOTES_SHA256, out_of_fold
 from huracan_assets.learning.classroom import Classroom, classroom
 from huracan_assets.learning.records import Calibrator, LightGBMModel, out_of_fold_lean, utc
 from huracan_assets.observability.tables import markdown_table
@@ -39,6 +41,10 @@ class Policies(BaseModel):
         if policy is None:
             raise ValueError(f"fold {index} teaches others and has no policy of its own")
         return policy
+
+    def brain(self, models: LightGBMModel, agent: bytes) -> Brain:
+        """What these and the night's models make together: tonight's Brain."""
+        return Brain(self.final, models.final, agent, models.names, models.recipe_sha256)
 
 
 @dg.asset(**room("decision", "json"))
@@ -110,9 +116,6 @@ def night_evidence(
     def rows(frame: pl.DataFrame) -> pl.DataFrame:
         return frame.join(at, on="as_of", how="semi", maintain_order="left")
 
-    agent = at.join(
-        Lake.open().read_frame("ppo_checkpoint", symbol, day), on="as_of", how="left", maintain_order="left"
-    )
     grid, _ = window_market(version)
     raw = out_of_fold(model, room_, symbol, day)
     return evidence_of(
@@ -123,5 +126,26 @@ def night_evidence(
         rows(recalled),
         raw,
         out_of_fold_lean(model.per_fold, raw, room_.folds),
-        agent["vote"].fill_null(np.nan).to_numpy(),
+        agents_votes(room_, symbol, day),
     )
+
+
+def agents_votes(room_: Classroom, symbol: str, day: date) -> NDArray[np.float64]:
+    """(n,) joint votes of the PPO agents on the classroom's rows, NaN on rows that no fold asks about.
+
+    Raises:
+        StorageError: the frame of votes is not the one that the document beside it names.
+        ContractError: the votes are of other bars than the folds ask about.
+    """
+    lake, rows = Lake.open(), room_.asked()
+    digest = lake.read_document("ppo_checkpoint", symbol, day).get(VOTES_SHA256, "")
+    frame = lake.read_named_frame("ppo_checkpoint", symbol, day, digest)
+    voted_on = frame["as_of"].dt.replace_time_zone(None).to_numpy().astype("datetime64[us]")
+    if not np.array_equal(voted_on, room_.ts.as_of[rows]) or not np.isfinite(frame["vote"].to_numpy()).all():
+        raise ContractError(
+            f"PPO's votes are not those on the {len(rows)} bars of the test segments of {day}|{symbol}: materialise "
+            "ppo_checkpoint again"
+        )
+    votes = np.full(len(room_.ts), np.nan)
+    votes[rows] = frame["vote"].to_numpy()
+    return votes

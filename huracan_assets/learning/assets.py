@@ -3,8 +3,6 @@ and what the models stand on.
 """
 
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -16,7 +14,7 @@ from huracan_assets.features.feature_version import FeatureVersion
 from huracan_assets.features.recipe import RECIPE
 from huracan_assets.learning.calibration import fit_calibrators, regime_at
 from huracan_assets.learning.calibration_page import calibration_page
-from huracan_assets.learning.classroom import Classroom, classroom, fill_returns
+from huracan_assets.learning.classroom import Classroom, Floats, classroom, fill_returns
 from huracan_assets.learning.feature_importance import (
     METRIC,
     FeatureImportance,
@@ -35,24 +33,27 @@ from huracan_assets.learning.ppo_context import bar_context
 from huracan_assets.learning.ppo_page import ppo_page
 from huracan_assets.learning.ppo_walk_forward import train_walk_forward as train_ppo
 from huracan_assets.learning.records import Calibrator, FoldRecord, LightGBMModel, out_of_fold_frame, utc
+from huracan_assets.learning.training_set import Times
 from huracan_assets.observability.importance_plot import importance_bars
 from huracan_assets.observability.plots import importance
+from huracan_assets.observability.readable import link
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.partitions import symbol_day
 from huracan_assets.resources.io_manager import artifact
 from huracan_assets.resources.lake import Lake, content_hash
 from huracan_assets.resources.materialize import room
-from huracan_assets.resources.tracking import Tracking, Trial
-from huracan_assets.settings import settings
-from huracan_assets.simulation.assets import window_market, window_unknown
-from huracan_assets.simulation.costs import Costs
-from huracan_assets.simulation.trade_market import TradeMarket
+from huracan_assets.resources.tracking import Trial
+from huracan_assets.resources.trials import night_trial
+from huracan_assets.settings import Section, settings
+from huracan_assets.simulation.assets import window_trades, window_unknown
 
 FAMILIES = {feature.name: feature.family for feature in RECIPE}
 FAMILY_COLUMNS = ("family", "gain %", "variance %", "loss", "error")
 FEATURE_COLUMNS = ("feature", *FAMILY_COLUMNS)
 CURVES = ("charts/net_bps", "charts/trade_rate", "losses/entropy", "losses/explained_variance")
 LAST_FOLD = "last_fold."
+# The document on the seeds names the frame of votes beside it.
+VOTES_SHA256 = "votes_sha256"
 
 
 @dg.asset(**room("learning", "lightgbm", "mlflow"))
@@ -69,7 +70,8 @@ def lightgbm_model(
     day, symbol = symbol_day(context.partition_key)
     room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
     parameters = settings().learning.lightgbm
-    with _trial(context, "lightgbm", parameters.model_dump(), feature_version) as trial:
+    read = {"feature_version": content_hash(feature_version)}
+    with _trial(context, "lightgbm", read, parameters) as trial:
         models = train_lightgbm(
             room_.ts,
             room_.folds,
@@ -95,20 +97,27 @@ def lightgbm_model(
     return artifact(
         model,
         {
-            "trial": dg.MetadataValue.url(trial.url),
+            "trial": dg.MetadataValue.md(link("the fit's run in MLflow", trial.url)),
             "rows": len(room_.ts),
             "independent_labels": float(room_.ts.uniqueness.sum()),
             "folds": dg.MetadataValue.md(markdown_table(_segments(model))),
-            "rounds_of_the_final_models": model.rounds[-1],
+            "final_rounds": model.rounds[-1],
             "importance": dg.MetadataValue.md(importance(model.names, models.importance)),
         },
     )
 
 
 def _segments(model: LightGBMModel) -> list[dict[str, Any]]:
-    shown = {"index", "test_start", "test_end", "train_rows", "test_rows"}
-    chosen = zip(model.folds, model.rounds[:-1], strict=True)
-    return [record.model_dump(include=shown) | {"rounds": rounds} for record, rounds in chosen]
+    return [
+        {
+            "segment": record.index,
+            "test from": record.test_start.date(),
+            "train rows": record.train_rows,
+            "test rows": record.test_rows,
+            "rounds": rounds,
+        }
+        for record, rounds in zip(model.folds, model.rounds[:-1], strict=True)
+    ]
 
 
 @dg.asset(**room("learning", "pytorch", "mlflow"))
@@ -129,8 +138,9 @@ def ppo_checkpoint(
     day, symbol = symbol_day(context.partition_key)
     room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
     parameters = settings().learning.ppo
-    returns, costs = _bar_market(feature_version, decision_bars, room_)
-    with _trial(context, "ppo", parameters.model_dump(), feature_version) as trial:
+    returns, costs = bar_market(feature_version, decision_bars, room_.ts.as_of)
+    read = {"feature_version": content_hash(feature_version), "pattern_library": content_hash(pattern_library)}
+    with _trial(context, "ppo", read, parameters) as trial:
         walk = train_ppo(
             room_.ts.features,
             bar_context(room_.ts.as_of, regimes, pattern_library),
@@ -140,21 +150,23 @@ def ppo_checkpoint(
             room_.ts.teachable,
             parameters,
             settings().seed,
+            feature_version.feature_set.reference,
             _log_progress(context),
         )
         trial.finish(walk.seeds.overall.figures())
-    lake, rows = Lake.open(), room_.out_of_sample()
+    lake, rows = Lake.open(), room_.asked()
     as_of = pl.Series(room_.ts.as_of[rows].astype("datetime64[us]")).dt.replace_time_zone("UTC")
-    votes = pl.DataFrame({"as_of": as_of, "vote": walk.votes[rows]})
-    lake.write_weights("ppo_checkpoint", symbol, day, walk.last_fold, LAST_FOLD)
+    votes = lake.write_frame("ppo_checkpoint", symbol, day, pl.DataFrame({"as_of": as_of, "vote": walk.votes[rows]}))
+    seeds = walk.seeds.model_dump() | {VOTES_SHA256: votes}
     return artifact(
         walk.checkpoint,
         {
-            "trial": dg.MetadataValue.url(trial.url),
-            "votes_sha256": lake.write_frame("ppo_checkpoint", symbol, day, votes),
-            "seeds_sha256": lake.write_document("ppo_checkpoint", symbol, day, walk.seeds),
+            "trial": dg.MetadataValue.md(link("the fit's run in MLflow", trial.url)),
+            "votes_sha256": votes,
+            "seeds_sha256": lake.write_document("ppo_checkpoint", symbol, day, seeds),
+            "last_fold_sha256": lake.write_weights("ppo_checkpoint", symbol, day, walk.last_fold, LAST_FOLD),
             "updates": len(walk.curve),
-            "seeds_on_one_side": walk.seeds.same_side,
+            "seeds_that_earn": walk.seeds.earning,
             "agreement": walk.seeds.agreement,
             **{name: dg.MetadataValue.md(section) for name, section in ppo_page(walk).items()},
         },
@@ -255,45 +267,29 @@ def _importance_metadata(report: FeatureImportance, found: Importance) -> dict[s
 
 
 def out_of_fold(model: LightGBMModel, room_: Classroom, symbol: str, day: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """(n, 2) raw out-of-fold probabilities on the classroom's rows, NaN on rows that no fold tests.
+    """(n, 2) raw out-of-fold probabilities on the classroom's rows, NaN on rows that no fold asks about.
 
     Raises:
         StorageError: the frame beside the model is not the one that the model names.
     """
     frame = Lake.open().read_named_frame("lightgbm_model", symbol, day, model.out_of_fold_sha256)
     raw = np.full((len(room_.ts), 2), np.nan)
-    raw[room_.out_of_sample()] = frame.select("long", "short").to_numpy()
+    raw[room_.asked()] = frame.select("long", "short").to_numpy()
     return raw
 
 
-def _trial(
-    context: dg.AssetExecutionContext, learner: str, parameters: dict[str, Any], version: FeatureVersion
-) -> Trial:
-    key = {
-        "learner": learner,
-        "features": content_hash(version),
-        "parameters": parameters,
-        "learning": settings().learning.model_dump(exclude={"lightgbm", "ppo"}),
-        "simulation": settings().simulation.model_dump(),
-        "seed": settings().seed,
-        "code": _code_hash(),
-    }
-    trial = Tracking.open().begin_trial(version.symbol, version.day, learner, content_hash(key), parameters)
-    context.log.info(f"trial {trial.number} of {version.symbol}: {learner}, {trial.url}")
+def _trial(context: dg.AssetExecutionContext, learner: str, read: dict[str, str], parameters: Section) -> Trial:
+    day, symbol = symbol_day(context.partition_key)
+    others = settings().learning, settings().simulation
+    trial = night_trial(symbol, day, learner, read, parameters, *others, seed=settings().seed)
+    context.log.info(f"trial {trial.number} of {symbol}: {learner}, {trial.url}")
     return trial
 
 
-@cache
-def _code_hash() -> str:
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return content_hash({file.name: content_hash(file.read_bytes()) for file in files})
-
-
-def _bar_market(version: FeatureVersion, bars: pl.DataFrame, room_: Classroom) -> tuple[Any, Any]:
-    grid, _ = window_market(version)
-    simulation, position = settings().simulation, settings().decision.position_gbp
-    used = bars.filter(pl.col("as_of").is_in(pl.Series(room_.ts.as_of).dt.replace_time_zone("UTC").implode()))
-    market = TradeMarket.of(grid, used, None, Costs.of(simulation), simulation, position)
+def bar_market(version: FeatureVersion, bars: pl.DataFrame, as_of: Times) -> tuple[Floats, Floats]:
+    """What PPO plays on: the return in bps from the fill of each of the bars `as_of` (n,) to the next, the cost."""
+    used = bars.filter(pl.col("as_of").is_in(pl.Series(as_of).dt.replace_time_zone("UTC").implode()))
+    market = window_trades(version, used)
     return fill_returns(market, window_unknown(version), settings().decision_minutes), market.conditions.taker_bps
 
 

@@ -21,7 +21,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Classroom:
-    """Rows are decision bars with both outcomes; fold 0 only calibrates, trading starts in fold 1."""
+    """Rows are decision bars; fold 0 only calibrates, trading starts in fold 1.
+
+    What teaches and what scores are rows with both outcomes alone: only `asked` and the folds' own hold others.
+    """
 
     ts: TrainingSet
     folds: list[Fold]
@@ -36,8 +39,12 @@ class Classroom:
         earlier = [before.test for before in self.folds[: fold.index]]
         return np.intersect1d(np.concatenate([np.empty(0, np.int64), *earlier]), fold.train)
 
+    def asked(self) -> NDArray[np.int64]:
+        """The rows of all folds, in order, at which models are asked: with a label or not."""
+        return np.sort(np.concatenate([fold.asked for fold in self.folds]))
+
     def out_of_sample(self) -> NDArray[np.int64]:
-        """Rows of all folds, in order."""
+        """The rows of all folds, in order, that score the answers."""
         return np.sort(np.concatenate([fold.test for fold in self.folds]))
 
     def record(self) -> NDArray[np.int64]:
@@ -71,6 +78,9 @@ def _instant(moment: datetime) -> np.datetime64:
 def fill_returns(market: TradeMarket, unknown: NDArray[np.bool_], decision_minutes: int) -> Floats:
     """Log return in bps from the fill of each bar to the fill of the next, (n,); NaN at a gap and at the last bar.
 
+    The funding that a long pays on the way is taken off, which is what a short is paid: right for both sides. As in
+    `accounts.py`, it is that of the minutes after the first fill's and up to the second's.
+
     A fill is that of a market order in the simulator, in its own minute; one that the minute's volume fills in part
     counts as a fill. Bars that are not `decision_minutes` apart have a gap between them, and so have bars whose order
     is refused, or with a minute between them that nobody knows.
@@ -85,4 +95,6 @@ def fill_returns(market: TradeMarket, unknown: NDArray[np.bool_], decision_minut
     begin, end = (np.clip(edge, 0, minutes) for edge in (decided, np.append(rows[1:], rows[-1:])))
     regular = (np.diff(rows, append=rows[-1:]) == decision_minutes) & (before[end] == before[begin])
     following = np.append(price[1:], np.nan)
-    return np.where(regular, np.log(following / price) * 1e4, np.nan)
+    held = np.searchsorted(rows, market.path.funding_minute) - 1
+    paid = np.bincount(held[held >= 0], market.path.funding_rate[held >= 0], minlength=len(rows))
+    return np.where(regular, (np.log(following / price) - paid) * 1e4, np.nan)

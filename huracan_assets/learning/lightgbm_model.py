@@ -39,7 +39,7 @@ class WalkForwardModels:
 
     per_fold: tuple[SidePair, ...]
     final: SidePair
-    raw: Floats  # (n, 2) out-of-fold probabilities, NaN on rows that no fold tests
+    raw: Floats  # (n, 2) out-of-fold probabilities, NaN on rows that no fold asks about
     importance: Floats  # (f,) share of the final models' weight, sides, trees and lines alike; all 0 if none found any
 
 
@@ -88,7 +88,7 @@ def train_walk_forward(
     embargo: timedelta,
     progress: Callable[[int, int], None] | None = None,
 ) -> WalkForwardModels:
-    """Fit both sides on every fold's training rows, predict its test rows; then fit on all rows.
+    """Fit both sides on every fold's training rows, predict its segment; then fit on all rows.
 
     Means and deviations are learned on the training rows of each fit alone, bin edges on those of the first fold, which
     every fold may see; taken from all rows they would show the model the range of the test segment.
@@ -107,7 +107,7 @@ def train_walk_forward(
     per_fold: list[SidePair] = []
     for done, fold in enumerate(folds):
         pair = fit_pair(ts, fold.train, settings, seed, embargo, binned)
-        raw[fold.test] = pair.predict(ts.features[fold.test])
+        raw[fold.asked] = pair.predict(ts.features[fold.asked])
         per_fold.append(pair)
         if progress is not None:
             progress(2 * (done + 1), 2 * (len(folds) + 1))

@@ -40,7 +40,7 @@ class Market:
     Attributes:
         features: (n, f) float32, NaN where a feature is undefined.
         context: (n, CONTEXT_COLUMNS) float32, what is known of the bar beside its features.
-        next_return_bps: (n,) log-return of the asset from this bar's fill to the next bar's.
+        next_return_bps: (n,) log-return of the asset from this bar's fill to the next bar's, less a long's funding.
         cost_bps: (n,) one-way cost of a change of position by one.
         run_end: (n,) the last row of the unbroken run that the row belongs to.
         starts: rows from which at least one step can be made.

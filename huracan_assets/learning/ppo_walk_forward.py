@@ -2,14 +2,14 @@
 
 Stage 0 trains each for `first_steps` on the first fold's training rows, stage k for `fold_steps` more on fold k's, and
 a last stage on all that may teach makes the policy that is shipped. After stage k, with weights and observation
-statistics frozen, the agents vote on fold k's test rows, together. A vote on a bar depends on that bar's features and
+statistics frozen, the agents vote on fold k's segment, together. A vote on a bar depends on that bar's features and
 context and on rows before the fold alone. The seeds learn one after the other: as one batched model they would be 4 to
 8 % faster in the matrix products, and not in the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,7 +43,11 @@ class FoldRows(Protocol):
 
     @property
     def test(self) -> Ints:
-        """Rows to vote on."""
+        """Rows to be judged on."""
+
+    @property
+    def asked(self) -> Ints:
+        """Rows to vote on, those of the test among them."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class PPOWalkForward:
     """What the walk gives.
 
     Attributes:
-        votes: (n,) the agents' joint vote at a flat position, in [-1, 1]; NaN on rows that no fold tests.
+        votes: (n,) the agents' joint vote at a flat position, in [-1, 1]; NaN on rows that no fold asks about.
         checkpoint: the shipped agents, trained on all rows, in safetensors.
         last_fold: the agents that voted on the last fold, which they had not seen.
         curve: one dict of metrics for each update of each agent, CleanRL's names, `stage` and `seed`.
@@ -78,6 +82,7 @@ def train_walk_forward(
     teachable: npt.NDArray[np.bool_],
     settings: PPOSettings,
     seed: int,
+    feature_set: str,
     progress: Callable[[Metrics], None] | None = None,
 ) -> PPOWalkForward:
     """Train and vote fold by fold.
@@ -85,12 +90,14 @@ def train_walk_forward(
     Args:
         features: (n, f) float32, NaN where undefined.
         context: (n, CONTEXT_COLUMNS) float32, what is known of the bars beside their features.
-        next_return_bps: (n,) log-return from the fill of a bar to the fill of the next; NaN across a gap.
+        next_return_bps: (n,) log-return from the fill of a bar to the fill of the next, less the funding of a long; NaN
+            across a gap.
         cost_bps: (n,) one-way cost of a change of position by one.
         folds: in order of time.
         teachable: (n,) rows that may teach; the last stage learns on all of them.
         settings: PPO's.
         seed: of the first agent; each further one has the next number.
+        feature_set: `name@<hash>` of the features, for the checkpoints to name.
         progress: called with each update's metrics.
 
     Raises:
@@ -102,28 +109,33 @@ def train_walk_forward(
     curve: list[Metrics] = []
     tests: list[Metrics] = []
 
-    def learn(rows: Ints, steps: int) -> None:
-        market = make_market(features, next_return_bps, cost_bps, rows, context)
-        for learner in learners:
-            begin_stage(learner, market, steps)
-            curve.extend(train(learner, market, progress=progress))
+    def market(rows: Ints) -> Market:
+        return make_market(features, next_return_bps, cost_bps, rows, context)
 
     for stage, fold in enumerate(folds):
         _refuse_overlap(fold)
-        learn(fold.train, settings.first_steps if stage == 0 else settings.fold_steps)
-        said = joint_vote(_as_asked(learners), features[fold.test], context[fold.test])
-        votes[fold.test], agreement[fold.test] = said.vote, said.agreement
-        tests += _tested(learners, fold.index, make_market(features, next_return_bps, cost_bps, fold.test, context))
-    last_fold = save(learners)
-    learn(np.flatnonzero(teachable), settings.fold_steps)
+        curve += _taught(learners, market(fold.train), settings.fold_steps if stage else settings.first_steps, progress)
+        said = joint_vote(_as_asked(learners), features[fold.asked], context[fold.asked])
+        votes[fold.asked], agreement[fold.asked] = said.vote, said.agreement
+        tests += _tested(learners, fold.index, market(fold.test))
+    last_fold = save(learners, feature_set)
+    curve += _taught(learners, market(np.flatnonzero(teachable)), settings.fold_steps, progress)
     report = SeedReport.of(seeds, tests, float(np.nanmean(agreement)))
     bias = np.stack([context_bias(learner) for learner in learners])
-    return PPOWalkForward(votes, save(learners), last_fold, curve, tests, report, bias)
+    return PPOWalkForward(votes, save(learners, feature_set), last_fold, curve, tests, report, bias)
+
+
+def _taught(
+    learners: Sequence[Learner], market: Market, steps: int, progress: Callable[[Metrics], None] | None
+) -> Iterator[Metrics]:
+    for learner in learners:
+        begin_stage(learner, market, steps)
+        yield from train(learner, market, progress=progress)
 
 
 def _refuse_overlap(fold: FoldRows) -> None:
-    if len(fold.test) and len(fold.train) and fold.train[-1] >= fold.test[0]:
-        raise ContractError(f"fold {fold.index} trains on row {fold.train[-1]}, its test starts at {fold.test[0]}")
+    if len(fold.asked) and len(fold.train) and fold.train[-1] >= fold.asked[0]:
+        raise ContractError(f"fold {fold.index} trains on row {fold.train[-1]}, its test starts at {fold.asked[0]}")
 
 
 def _as_asked(learners: Sequence[Learner]) -> Sequence[Learner]:

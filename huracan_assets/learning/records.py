@@ -92,7 +92,7 @@ def out_of_fold_lean(
     """How far out-of-fold probabilities (n, 2) lean to long, by their own fold's pair (n,); NaN where none is."""
     lean = np.full(len(raw), np.nan)
     for pair, fold in zip(per_fold, folds, strict=True):
-        lean[fold.test] = pair.lean(raw[fold.test])
+        lean[fold.asked] = pair.lean(raw[fold.asked])
     return lean
 
 
@@ -100,13 +100,13 @@ def out_of_fold_frame(ts: TrainingSet, folds: list[Fold], raw: NDArray[np.float6
     """`as_of, fold, long, short`: the raw out-of-fold probabilities, in order of time."""
     fold_of = np.full(len(ts), -1, dtype=np.int32)
     for fold in folds:
-        fold_of[fold.test] = fold.index
-    tested = fold_of >= 0
+        fold_of[fold.asked] = fold.index
+    asked = fold_of >= 0
     return pl.DataFrame(
         {
-            "as_of": pl.Series(ts.as_of[tested].astype("datetime64[us]")).dt.replace_time_zone("UTC"),
-            "fold": fold_of[tested],
-            "long": raw[tested, 0],
-            "short": raw[tested, 1],
+            "as_of": pl.Series(ts.as_of[asked].astype("datetime64[us]")).dt.replace_time_zone("UTC"),
+            "fold": fold_of[asked],
+            "long": raw[asked, 0],
+            "short": raw[asked, 1],
         }
     )

@@ -17,7 +17,11 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """One row a decision bar, ascending; the columns of the (n, 2) arrays are long, short."""
+    """One row a decision bar, ascending; the columns of the (n, 2) arrays are long, short.
+
+    A bar whose trades were refused, or whose end the window does not hold, has no label: `label_end` is NaT, its
+    figures are NaN, its uniqueness is 0, and it is never teachable.
+    """
 
     as_of: Times  # (n,)
     label_end: Times  # (n,), when the later side's outcome is known
@@ -33,13 +37,18 @@ class TrainingSet:
         return len(self.as_of)
 
     @property
+    def labelled(self) -> Bools:
+        """Which bars have an outcome of both sides, (n,)."""
+        return ~np.isnat(self.label_end)
+
+    @property
     def won(self) -> Bools:
-        """Whether each side's trade paid, net of everything, (n, 2)."""
+        """Whether each side's trade paid, net of everything, (n, 2); without a label false."""
         return np.asarray(self.net_bps > 0)
 
 
 def training_set(bars: pl.DataFrame, outcomes: pl.DataFrame) -> TrainingSet:
-    """Bars with both outcomes, in order; bars without them (the newest) are left out.
+    """Every bar in order, with both of its outcomes where it has them.
 
     Args:
         bars: `as_of` and numeric feature columns, null where undefined.
@@ -64,21 +73,28 @@ def training_set(bars: pl.DataFrame, outcomes: pl.DataFrame) -> TrainingSet:
         )
         for side in (1, -1)
     )
-    if set(names) & {*long.columns, *short.columns}:
+    both = long.join(short, on="as_of").with_columns(
+        label_end=pl.max_horizontal("exit_at_1", "exit_at_-1"),
+        teachable=~(pl.col("crosses_unknown_1") | pl.col("crosses_unknown_-1")),
+    )
+    if set(names) & set(both.columns):
         raise ContractError("a feature bears the name of an outcome column: rename it in the feature recipe")
-    joined = bars.join(long, on="as_of").join(short, on="as_of").sort("as_of")
-    if joined.is_empty():
-        raise ContractError("no decision bar has a complete outcome: the window is shorter than the horizon")
+    joined = bars.join(both, on="as_of", how="left").sort("as_of")
+    if joined["label_end"].null_count() == len(joined):
+        raise ContractError(
+            "no decision bar has the outcome of a long and of a short: the market refused every order (read "
+            "orders_refused of trade_outcomes), or the window is shorter than the horizon"
+        )
     return TrainingSet(
         as_of=_times(joined["as_of"]),
-        label_end=np.maximum(_times(joined["exit_at_1"]), _times(joined["exit_at_-1"])),
+        label_end=_times(joined["label_end"]),
         features=_matrix(joined, names),
         names=names,
         net_bps=_pair(joined, "net_bps"),
         gross_bps=_pair(joined, "gross_bps"),
         cost_bps=_pair(joined, "cost_bps"),
-        uniqueness=joined["uniqueness_1"].to_numpy(),
-        teachable=(~(joined["crosses_unknown_1"] | joined["crosses_unknown_-1"])).to_numpy(),
+        uniqueness=joined["uniqueness_1"].fill_null(0.0).to_numpy(),
+        teachable=joined["teachable"].fill_null(value=False).to_numpy(),
     )
 
 

@@ -21,12 +21,14 @@ class Fold:
     """One test segment and the rows that may teach it.
 
     A decision belongs to the segment with `test_start < as_of <= test_end`: the bar at 24:00 closes its own
-    day.
+    day. Whether its trade will have an outcome is not known at the decision: models are asked and the ledger decides
+    at every bar of the segment, `asked`; whatever scores an answer takes `test`, those of them that have a label.
     """
 
     index: int
     train: Ints
     test: Ints
+    asked: Ints
     test_start: np.datetime64
     test_end: np.datetime64
 
@@ -50,7 +52,7 @@ def walk_forward_folds(
 
     Args:
         t0: decision times (n,), ascending.
-        t1: when each label is known (n,), not before t0.
+        t1: when each label is known (n,), not before t0; NaT where a row has none, which neither trains nor tests.
         first_test, last: ends of the tested span.
         teachable: rows that may train (n,), all where None; the others are tested alone.
 
@@ -67,15 +69,19 @@ def walk_forward_folds(
     known = t1 + np.timedelta64(embargo)
     if teachable is not None:
         known = np.where(teachable, known, NEVER)
-    return [_fold(index, t0, known, edges[index], edges[index + 1]) for index in range(folds)]
+    labelled = ~np.isnat(t1)
+    return [_fold(index, t0, known, labelled, edges[index], edges[index + 1]) for index in range(folds)]
 
 
-def _fold(index: int, t0: Times, known: Times, start: np.datetime64, end: np.datetime64) -> Fold:
+def _fold(
+    index: int, t0: Times, known: Times, labelled: NDArray[np.bool_], start: np.datetime64, end: np.datetime64
+) -> Fold:
     train = np.flatnonzero(known <= start)
-    test = np.flatnonzero((t0 > start) & (t0 <= end))
+    asked = np.flatnonzero((t0 > start) & (t0 <= end))
+    test = asked[labelled[asked]]
     if len(train) == 0 or len(test) == 0:
         lacking = "training" if len(train) == 0 else "test"
         raise ContractError(
             f"fold {index} over ({start}, {end}] has no {lacking} row: widen the window or heal its days"
         )
-    return Fold(index, train, test, start, end)
+    return Fold(index, train, test, asked, start, end)

@@ -16,18 +16,15 @@ from huracan_assets.simulation.conditions import TradeConditions
 from huracan_assets.simulation.contract import validate_outcomes
 from huracan_assets.simulation.costs import Costs
 from huracan_assets.simulation.quoted_grid import quoted
-from huracan_assets.simulation.trade_market import TradeMarket, rejections
+from huracan_assets.simulation.trade_market import TradeMarket, double_touches, rejections
 from huracan_assets.simulation.trade_outcomes import outcome_frame
 
 
 @dg.asset(**room("simulation", "numba", "parquet"))
 def trade_outcomes(feature_version: FeatureVersion, decision_bars: pl.DataFrame) -> dg.MaterializeResult[pl.DataFrame]:
     """A long and a short from every bar of the look-back: triple barrier on the 1-minute path, net of all costs."""
-    grid, funding = window_market(feature_version)
-    simulation, position = settings().simulation, settings().decision.position_gbp
-    unknown = window_unknown(feature_version)
-    market = TradeMarket.of(grid, decision_bars, funding, Costs.of(simulation), simulation, position)
-    frame = outcome_frame(market, unknown)
+    market = window_trades(feature_version, decision_bars)
+    frame, (simulated, _) = outcome_frame(market, window_unknown(feature_version)), market.every_trade()
     sides = frame.group_by("side", maintain_order=True).agg(
         pl.len().alias("trades"),
         (pl.col("net_bps") > 0).mean().alias("win rate"),
@@ -35,16 +32,20 @@ def trade_outcomes(feature_version: FeatureVersion, decision_bars: pl.DataFrame)
         pl.col("cost_bps").mean().alias("cost bps"),
         pl.col("net_bps").mean().alias("net bps"),
     )
-    reasons = frame.group_by("exit_reason").len().sort("exit_reason")
+    named = sides.with_columns(
+        pl.when(pl.col("side") > 0).then(pl.lit("long")).otherwise(pl.lit("short")).alias("side")
+    )
+    reasons = frame.group_by("exit_reason").agg(pl.len().alias("trades")).sort("exit_reason")
     return artifact(
         frame,
         {
-            "sides": dg.MetadataValue.md(markdown_table(sides.to_dicts())),
+            "sides": dg.MetadataValue.md(markdown_table(named.to_dicts())),
             "exits": dg.MetadataValue.md(markdown_table(reasons.to_dicts())),
             "independent_labels": float(frame["uniqueness"].sum()) / 2.0,
             "crossing_unknown_minutes": int(frame["crosses_unknown"].sum()),
             "filled_in_part": int(frame["filled_share"].is_between(0.0, 1.0, closed="none").sum()),
-            "orders_refused": dg.MetadataValue.md(markdown_table([rejections(market.every_trade()[0])])),
+            "double_touches": double_touches(simulated),
+            "orders_refused": dg.MetadataValue.md(markdown_table([rejections(simulated)])),
             **_told(market.conditions),
         },
     )
@@ -75,6 +76,13 @@ def window_market(version: FeatureVersion) -> tuple[MinuteGrid, pl.DataFrame | N
     grid = MinuteGrid.from_candles(lake.read_window("candles", version.symbol, days), days[0], days[-1])
     funding = lake.read_window("funding_rates", version.symbol, days)
     return quoted(grid, _books(version)), None if funding.is_empty() else funding
+
+
+def window_trades(version: FeatureVersion, bars: pl.DataFrame) -> TradeMarket:
+    """The simulator on a look-back, with its funding, for orders at these bars under the settings in force."""
+    simulation, position = settings().simulation, settings().decision.position_gbp
+    grid, funding = window_market(version)
+    return TradeMarket.of(grid, bars, funding, Costs.of(simulation), simulation, position)
 
 
 def _books(version: FeatureVersion) -> pl.DataFrame | None:

@@ -8,7 +8,8 @@ The rules, all of them the pessimistic reading of a bar whose inner order is unk
   that is already worse.
 - A take-profit is a resting limit: it fills if the market trades through it (`high > tp`), at its own price or, where
   the whole minute lies beyond, at the worst price that was traded; at a touch (`high == tp`) by a draw.
-- A minute that touches both takes the stop. The entry minute of a market order counts: all of it lies after its open.
+- A minute that touches both takes the stop, and the trade says so. The entry minute of a market order counts: all of
+  it lies after its open.
 - The vertical barrier is the close of the last of `horizon` minutes. Where that minute is missing, the open
   of the next present one decides: stop, take-profit or time.
 - An outcome counts only if the path reaches the vertical barrier inside the window, however early a barrier
@@ -34,8 +35,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int8]
 
-REASONS = ("take_profit", "stop_loss", "time")
-TAKE_PROFIT, STOP_LOSS, TIME = 0, 1, 2
+REASONS = ("take_profit", "stop_loss", "time", "stop_loss")
+TAKE_PROFIT, STOP_LOSS, TIME, STOPPED_FIRST = 0, 1, 2, 3
+"""The last is a stop like any other, in a minute that touched the take-profit too: the worse of the two was taken."""
 SIDES = (1, -1)
 
 
@@ -210,7 +212,8 @@ def _held(  # type: ignore[no-untyped-def]
         worst, best = (lows[j], highs[j]) if side > 0 else (highs[j], lows[j])
         if side * worst <= side * stop:
             fill = min(opens[j], stop) if side > 0 else max(opens[j], stop)
-            return _left(path, rules, j, fill, start, quantity, left, STOP_LOSS, maker, high, low)
+            reason = STOPPED_FIRST if side * best >= side * target else STOP_LOSS
+            return _left(path, rules, j, fill, start, quantity, left, reason, maker, high, low)
         if side * best > side * target or draw(rules.seed, order, path.epoch + j) < rules.touch_fill_probability:
             room = room_for(path, rules, j, start, quantity)
             taken = left if room >= left else room

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +35,7 @@ class TradeConditions:
     take_profit: Floats  # distance of the barrier, fraction of the entry price
     stop_loss: Floats
     half_spread_bps: Floats
+    seen_half_spread_bps: Floats  # without a shock of costs: limits stand where the market is, whatever it charges
     impact_bps: Floats  # of the whole order
     taker_bps: Floats  # a market order, all in
     round_trip_bps: Floats  # an entry as the settings say, and a market order out
@@ -63,8 +64,9 @@ def trade_conditions(
     daily_volume = trailing_mean(turnover, known, DAY_MINUTES, DAY_LEAST)[0] * DAY_MINUTES
     take_profit, stop_loss = barrier_distances(sigma, simulation)
     estimated = bars["spread_bps"].cast(pl.Float64).to_numpy() if "spread_bps" in bars.columns else np.nan
-    seen = quoted_spread(grid, known)
-    half_spread = costs.half_spread_bps(np.where(np.isfinite(seen), seen, estimated))
+    quoted = quoted_spread(grid, known)
+    seen = np.where(np.isfinite(quoted), quoted, estimated)
+    half_spread = costs.half_spread_bps(seen)
     fitted, error = fitted_impact(grid, returns, known, daily_volume, daily_sigma)
     coefficient = believed_impact(fitted, error, costs.impact_coefficient, simulation.impact_prior_error)
     impact = costs.impact_bps(position_gbp * simulation.usdt_per_gbp, daily_volume, daily_sigma, coefficient)
@@ -74,12 +76,13 @@ def trade_conditions(
         take_profit=take_profit,
         stop_loss=stop_loss,
         half_spread_bps=half_spread,
+        seen_half_spread_bps=replace(costs, spread_multiple=1.0).half_spread_bps(seen),
         impact_bps=impact,
         taker_bps=taker,
         round_trip_bps=2.0 * taker if simulation.entry == "market" else costs.maker_fee_bps + taker,
         impact_coefficient=coefficient,
         impact_fitted=np.isfinite(fitted),
-        spread_quoted=np.isfinite(seen),
+        spread_quoted=np.isfinite(quoted),
     )
 
 

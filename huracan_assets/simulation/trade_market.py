@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from huracan_assets.errors import ContractError
 from huracan_assets.settings import SimulationSettings
 from huracan_assets.simulation.accounts import Accounts, accounts
-from huracan_assets.simulation.barriers import Outcomes, every_trade
+from huracan_assets.simulation.barriers import STOPPED_FIRST, Outcomes, every_trade
 from huracan_assets.simulation.conditions import TradeConditions, barrier_distances, minute_rows, trade_conditions
 from huracan_assets.simulation.costs import Costs
 from huracan_assets.simulation.fills import EXPIRED, FILLED, REJECTIONS, Rules, entries, patience_of, rules_of
@@ -118,7 +118,7 @@ class TradeMarket:
         """The limits of the bars' entries (m,); none where entries are market orders."""
         if not self.rules.patience:
             return NONE_RESTS
-        return resting_limits(self.path, self.decided, self.conditions.half_spread_bps, self.rules.offset)
+        return resting_limits(self.path, self.decided, self.conditions.seen_half_spread_bps, self.rules.offset)
 
     def orders(self, rows: Ints, side: NDArray[np.int8], size_gbp: Floats) -> Orders:
         """Orders of these sizes (k,) at the bars `rows`; a smaller order has the smaller impact of the root law."""
@@ -166,3 +166,8 @@ def rejections(found: Outcomes) -> dict[str, int]:
     """How many orders were refused, by reason; none where none was."""
     counts = {name: int((found.code == code).sum()) for code, name in enumerate(REJECTIONS)}
     return {name: count for name, count in counts.items() if count}
+
+
+def double_touches(found: Outcomes) -> int:
+    """How many trades were stopped in a minute that touched both barriers, of which the worse was taken."""
+    return int(((found.code == FILLED) & (found.reason == STOPPED_FIRST)).sum())

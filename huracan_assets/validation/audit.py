@@ -20,6 +20,7 @@ from huracan_assets.guards.survivorship import survivorship
 from huracan_assets.guards.target_proxy import target_proxy
 from huracan_assets.guards.timestamp_alignment import Order, pipeline_orders, timestamp_alignment
 from huracan_assets.learning.classroom import Classroom
+from huracan_assets.learning.walk_forward import NEVER
 from huracan_assets.settings import Settings
 from huracan_assets.simulation.conditions import minute_rows
 from huracan_assets.validation.replays import Window
@@ -131,11 +132,10 @@ def orders(material: Material) -> list[Order]:
 
 
 def split(room: Classroom, index: int) -> Split:
-    """The label intervals of a fold."""
+    """The label intervals of a fold; what has no label ends never, so that it meets every test if it teaches."""
     fold, ts = room.folds[index], room.ts
-    return Split(
-        f"fold {index}", ts.as_of[fold.train], ts.label_end[fold.train], ts.as_of[fold.test], ts.label_end[fold.test]
-    )
+    end = np.where(ts.labelled, ts.label_end, NEVER)
+    return Split(f"fold {index}", ts.as_of[fold.train], end[fold.train], ts.as_of[fold.test], end[fold.test])
 
 
 def fit_of(what: str, fitted_until: datetime, judged_from: np.datetime64) -> Fit:

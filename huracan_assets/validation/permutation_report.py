@@ -34,9 +34,11 @@ def permutation_report(
 ) -> PermutationReport:
     """Test the ledger against all circular shifts of its own positions.
 
+    A bar without an outcome is left out, and with it the trade that was taken there: no shift could revalue it.
+
     Args:
         as_of: the out-of-sample bars (n,), ascending.
-        net_bps: (n, 2) outcomes of long and short at those bars.
+        net_bps: (n, 2) outcomes of long and short at those bars, NaN where there is none.
 
     Raises:
         ContractError: a trade was decided at none of the bars, or they leave no shift.
@@ -50,13 +52,15 @@ def permutation_report(
         )
     rows = np.searchsorted(as_of, decided)
     positions[rows] = (ledger["side"] * ledger["size_gbp"] / position_gbp).to_numpy()
-    found = circular_shift_test(positions, net_bps, min_shift)
+    told = np.asarray(np.isfinite(net_bps).all(axis=1))
+    found = circular_shift_test(positions[told], net_bps[told], min_shift)
+    trades = int(told[rows].sum())
     counts, edges = np.histogram(found.null, bins=40)
     return PermutationReport(
-        p_value=found.p_value if ledger.height else None,
+        p_value=found.p_value if trades else None,
         observed_bps=found.observed_bps,
         shifts=found.shifts,
-        n_eff=float(ledger.height),
+        n_eff=float(trades),
         null_quantiles={f"{share:.2f}": float(np.quantile(found.null, share)) for share in QUANTILES},
         null_histogram=tuple((float(edge), int(count)) for edge, count in zip(edges[:-1], counts, strict=True)),
     )

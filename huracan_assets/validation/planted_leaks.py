@@ -84,7 +84,7 @@ def noisy_label(planting: Planting) -> list[Finding]:
     """The label's return under noise larger than itself."""
     label = planting.material.room.ts.gross_bps[:, 0]
     noise = np.random.default_rng(planting.material.settings.seed).standard_normal(len(label))
-    column = label + NOISE * label.std() * noise
+    column = label + NOISE * np.nanstd(label) * noise
     return knows_the_label(planting.material, ["noisy label"], column[:, None])
 
 
@@ -155,7 +155,8 @@ def target_encoding(planting: Planting) -> list[Finding]:
     def encoded(bars: pl.DataFrame, outcomes: pl.DataFrame) -> TrainingSet:
         ts = honest.training_set(bars, outcomes)
         hour = ts.as_of.astype("datetime64[h]").astype(np.int64) % 24
-        mean = np.bincount(hour, ts.net_bps[:, 0], 24) / np.maximum(np.bincount(hour, minlength=24), 1)
+        told, net = hour[ts.labelled], ts.net_bps[ts.labelled, 0]
+        mean = np.bincount(told, net, 24) / np.maximum(np.bincount(told, minlength=24), 1)
         return replace(ts, features=np.column_stack([ts.features[:, :-1], mean[hour].astype(np.float32)]))
 
     return _replayed(planting, Makers(training_set=encoded))

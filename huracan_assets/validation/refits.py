@@ -203,7 +203,7 @@ def repeated_answers(
     An answer that depends on what is asked beside it (a normaliser that goes on learning while it is judged) differs.
     """
     fold = room.folds[-1]
-    half = fold.test[: max(1, len(fold.test) // 2)]
+    half = fold.asked[: max(1, len(fold.asked) // 2)]
     features = room.ts.features[half]
     said = per_fold[fold.index].predict(features)
     return [

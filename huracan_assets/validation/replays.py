@@ -65,12 +65,13 @@ def replay_window(window: Window, at: datetime, makers: Makers | None = None) ->
     outcomes = _outcomes(window, bars, at, made)
     settled = window.outcomes.join(outcomes.select("as_of", "side"), on=["as_of", "side"], how="semi")
     taught = made.training_set(bars, outcomes)
-    rows = np.searchsorted(window.ts.as_of, taught.as_of)
+    known_rows = np.flatnonzero(taught.labelled)
+    rows = np.searchsorted(window.ts.as_of, taught.as_of[known_rows])
     return (
         Replay("regimes", moment, window.regimes.filter(known), regimes),
         Replay("signals", moment, window.signals.filter(known), signals),
         Replay("outcomes", moment, settled.drop("uniqueness"), outcomes.drop("uniqueness")),
-        Replay("training rows", moment, _rows(window.ts, rows), _rows(taught, np.arange(len(taught)))),
+        Replay("training rows", moment, _rows(window.ts, rows), _rows(taught, known_rows)),
     )
 
 

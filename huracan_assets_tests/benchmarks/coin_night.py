@@ -85,7 +85,9 @@ def learn(everything: bool) -> None:
     odds = np.exp(features[:, 2:5])
     context = np.zeros((n, CONTEXT_COLUMNS), np.float32)
     context[:, :3] = CONTEXT_UNIT * odds / odds.sum(axis=1, keepdims=True)
-    walk = train_ppo(features, context, returns, cost[:, 0] / 2, folds, ts.teachable, learning.ppo, settings.seed)
+    walk = train_ppo(
+        features, context, returns, cost[:, 0] / 2, folds, ts.teachable, learning.ppo, settings.seed, "none"
+    )
     print(f"{walk.curve[-1]['global_step']:.0f} steps of each of {len(walk.seeds.seeds)} seeds")
     if everything:
         _the_rest(ts, folds)

@@ -48,7 +48,7 @@ POISONS: dict[str, Poison] = {
 
 def unknown_rows(fold: Fold) -> Rows:
     """Rows whose label was not known an embargo before the fold began."""
-    return np.flatnonzero(night.room().ts.label_end + np.timedelta64(night.EMBARGO) > fold.test_start)
+    return np.flatnonzero(~(night.room().ts.label_end + np.timedelta64(night.EMBARGO) <= fold.test_start))
 
 
 def other(values: Numbers, rows: Rows, poison: Poison, finite: bool = False) -> Numbers:
@@ -131,7 +131,8 @@ def test_ppo_its_observation_statistics_and_its_votes(name: str) -> None:
     only_train[fold.train] = True
 
     def walk(features: NDArray[np.float32], earned: Floats, context: NDArray[np.float32]) -> tuple[bytes, bytes]:
-        made = train_ppo(features, context, earned, room.ts.cost_bps[:, 0], [fold], only_train, ppo, SETTINGS.seed)
+        cost = room.ts.cost_bps[:, 0]
+        made = train_ppo(features, context, earned, cost, [fold], only_train, ppo, SETTINGS.seed, "none")
         return made.last_fold, made.votes[half].tobytes()
 
     known = bar_context(room.ts.as_of, night.window().regimes, None)

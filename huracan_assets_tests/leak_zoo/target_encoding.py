@@ -18,7 +18,8 @@ HOURS = 24
 def leaky(bars: pl.DataFrame, outcomes: pl.DataFrame) -> TrainingSet:
     ts = training_set(bars, outcomes)
     hour = _hour(ts)
-    mean = np.bincount(hour, ts.net_bps[:, 0], HOURS) / np.bincount(hour, minlength=HOURS)
+    told, net = hour[ts.labelled], ts.net_bps[ts.labelled, 0]
+    mean = np.bincount(told, net, HOURS) / np.bincount(told, minlength=HOURS)
     return _with(ts, mean[hour])
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from huracan_assets.errors import ContractError
+from huracan_assets.learning.feature_evidence import day_t_statistics
 from huracan_assets.learning.lightgbm_model import (
     WalkForwardModels,
     balanced,
@@ -16,10 +19,14 @@ from huracan_assets.learning.lightgbm_model import (
     sample_weights,
     train_walk_forward,
 )
+from huracan_assets.learning.linear_model import fit_linear
+from huracan_assets.learning.side_model import SidePair
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold, walk_forward_folds
 from huracan_assets.settings import LightGBMSettings
 
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 ORIGIN = np.datetime64("2025-01-01", "us")
 MINUTE = np.timedelta64(1, "m")
 EMBARGO = timedelta(minutes=120)
@@ -97,6 +104,21 @@ def test_predictions_cover_the_test_rows_alone_and_the_models_reproduce_them(
     assert np.isnan(np.delete(models.raw, tested, axis=0)).all()
     for fold, pair in zip(folds, models.per_fold, strict=True):
         np.testing.assert_array_equal(pair.predict(ts.features[fold.test]), models.raw[fold.test])
+
+
+def test_a_row_without_a_label_is_answered_and_teaches_nothing() -> None:
+    ts = planted()
+    bare = np.random.default_rng(1).random(len(ts)) < 0.1
+    label_end = np.where(bare, np.datetime64("NaT", "us"), ts.label_end)
+    ts = replace(ts, label_end=label_end, teachable=~bare, net_bps=np.where(bare[:, None], np.nan, ts.net_bps))
+    folds = folds_of(ts)
+    models = train_walk_forward(ts, folds, SETTINGS, seed=11, embargo=EMBARGO)
+    asked = np.concatenate([fold.asked for fold in folds])
+    assert bare[asked].any()
+    assert np.isfinite(models.raw[asked]).all()
+    gain = replace(ts, net_bps=np.where(bare[:, None], 1e3, ts.net_bps))
+    again = train_walk_forward(gain, folds, SETTINGS, seed=11, embargo=EMBARGO)
+    assert (again.per_fold, again.final) == (models.per_fold, models.final)
 
 
 def test_what_comes_after_a_fold_begins_leaves_its_models_untouched(
@@ -209,3 +231,93 @@ def test_balancing_gives_both_sides_one_win_rate_and_keeps_the_weight() -> None:
     np.testing.assert_allclose(rescaled @ label / rescaled.sum(), 0.45, rtol=1e-12)
     always = np.ones(500)
     np.testing.assert_array_equal(balanced(weights, always, 0.45), weights)
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """What fits are made of, written out: weights, balance, evidence, rounds; by LightGBM and the line themselves."""
+
+    ts: TrainingSet
+    settings: LightGBMSettings
+    seed: int
+    edges: Any  # the data set whose bins all share
+
+    def side(self, rows: Ints, side: int) -> tuple[Floats, Floats, Floats]:
+        """Label, weights and evidence of the features."""
+        won = self.ts.won[rows].astype(np.float64)
+        age_days = (self.ts.as_of[rows[-1]] - self.ts.as_of[rows]) / np.timedelta64(1, "D")
+        weights = self.ts.uniqueness[rows] * 0.5 ** (age_days / self.settings.recency_half_life_days)
+        weights /= weights.mean()
+        rate = (weights[:, None] * won).sum(axis=0) / weights.sum()
+        label, common = won[:, side], rate.mean()
+        balance = np.where(label == 1.0, common / rate[side], (1.0 - common) / (1.0 - rate[side]))
+        # A bar that closes at midnight is of the day that ends.
+        day = (self.ts.as_of[rows] - np.timedelta64(1, "us")).astype("datetime64[D]").astype(np.int64)
+        t = day_t_statistics(self.ts.features[rows], won, day - day[0])[:, side]
+        return label, weights * balance, t**2 / (t**2 + self.settings.evidence_prior)
+
+    def grown(self, rows: Ints, side: int, rounds: int, judges: Ints | None = None) -> tuple[Any, list[float]]:
+        """A booster of some rows, and its loss on the judges after each round."""
+        import lightgbm
+
+        label, weights, evidence = self.side(rows, side)
+        parameters = lightgbm_parameters(self.settings, self.seed) | {"feature_contri": evidence.tolist()}
+
+        def data(of: Ints, label: Floats, weights: Floats) -> Any:
+            return lightgbm.Dataset(self.ts.features[of], label, self.edges, weights, params=parameters)
+
+        losses: dict[str, Any] = {}
+        sets = [] if judges is None else [data(judges, *self.side(judges, side)[:2])]
+        noted = [lightgbm.record_evaluation(losses)]
+        grown = lightgbm.train(parameters, data(rows, label, weights), rounds, sets, callbacks=noted)
+        return grown, losses["valid_0"]["binary_logloss"] if sets else []
+
+    def rounds(self, rows: Ints) -> int:
+        """The round whose mean loss on the newest fifth is least."""
+        newest = rows[int(len(rows) * 0.8) :]
+        begin = self.ts.as_of[newest[0]] - np.timedelta64(EMBARGO)
+        earlier = rows[self.ts.label_end[rows] <= begin]
+        losses = [self.grown(earlier, side, self.settings.rounds, newest)[1] for side in range(2)]
+        return 1 + int(np.mean(losses, axis=0).argmin())
+
+    def agrees(self, pair: SidePair, rows: Ints) -> None:
+        """Assert that a pair is the fit of these rows."""
+        rounds, answers = self.rounds(rows), []
+        for side, model in enumerate(pair.sides):
+            assert model.rounds == rounds
+            label, weights, evidence = self.side(rows, side)
+            trees = self.grown(rows, side, rounds)[0].predict(self.ts.features, num_threads=1)
+            independent = weights * self.ts.uniqueness[rows].mean()
+            features = self.ts.features[rows]
+            line = fit_linear(features, label, independent, evidence, self.settings.linear_penalty)
+            np.testing.assert_allclose(model.linear.coefficient, line.coefficient, rtol=1e-6, atol=1e-9)
+            np.testing.assert_allclose(model.linear.intercept, line.intercept, rtol=1e-6, atol=1e-9)
+            answers.append((trees + line.predict(self.ts.features)) / 2.0)
+        both = np.column_stack(answers)
+        np.testing.assert_allclose(pair.predict(self.ts.features), both, rtol=1e-6)
+        lean = (both[:, 0] - both[:, 1])[rows[:: round(1.0 / self.ts.uniqueness[rows].mean())]]
+        assert pair.usual_lean == pytest.approx(np.sqrt((lean**2).mean()))
+
+
+def test_every_fit_is_the_one_by_hand_of_the_rows_that_may_teach_it() -> None:
+    """A window with a trend, a past that fades, labels that overlap, and in its midst outcomes that nobody knows."""
+    import lightgbm
+
+    ts = planted(1600, edge=2.0, seed=5)
+    unknown = np.zeros(len(ts), np.bool_)
+    unknown[700:800] = unknown[1500:1550] = True
+    net = ts.net_bps + np.array([4.0, -4.0])
+    net[unknown] = np.array([50.0, -50.0])
+    ts = replace(ts, net_bps=net, teachable=~unknown)
+    start, changes = ts.as_of[530], {"rounds": 40, "patience": 40, "fewest_rounds": 1}
+    folds = walk_forward_folds(ts.as_of, ts.label_end, start, ts.as_of[-1], 3, EMBARGO, ts.teachable)
+    settings = SETTINGS.model_copy(update={**changes, "recency_half_life_days": 4.0, "evidence_prior": 10.0})
+    models = train_walk_forward(ts, folds, settings, seed=11, embargo=EMBARGO)
+    first = ts.features[folds[0].train]
+    edges = lightgbm.Dataset(first, np.zeros(len(first)), params=lightgbm_parameters(settings, 11))
+    by_hand = ByHand(ts, settings, 11, edges)
+    for fold, pair in zip(folds, models.per_fold, strict=True):
+        by_hand.agrees(pair, fold.train)
+    by_hand.agrees(models.final, np.flatnonzero(ts.teachable))
+    chosen = [pair.long.rounds for pair in (*models.per_fold, models.final)]
+    assert 1 < max(chosen) < 40 and len(set(chosen)) > 2

@@ -99,6 +99,18 @@ def test_metrics_bear_cleanrls_names_and_the_rate_anneals() -> None:
     assert np.allclose(rates, SMALL.learning_rate * np.array([1, 0.75, 0.5, 0.25]))
 
 
+def test_each_stage_has_the_statistics_of_its_own_rows() -> None:
+    learner, rng = new_learner(4, SMALL, 1), np.random.default_rng(21)
+    for level, bars in ((0.0, 200), (5.0, 320)):
+        features = rng.normal(level, 1.0 + level, (bars, 4)).astype(np.float32)
+        features[rng.random(features.shape) < 0.1] = np.nan
+        begin_stage(learner, make_market(features, rng.normal(0, 25, bars), np.full(bars, 6.5)), 512)
+        exact = features.astype(np.float64)
+        np.testing.assert_allclose(learner.observation.mean, np.nanmean(exact, axis=0), rtol=1e-9)
+        np.testing.assert_allclose(learner.observation.variance(), np.nanvar(exact, axis=0), rtol=1e-9)
+        assert learner.observation.count.tolist() == np.isfinite(features).sum(axis=0).tolist()
+
+
 def test_a_stage_is_needed_and_must_fit() -> None:
     learner = new_learner(4, SMALL, 1)
     with pytest.raises(ContractError, match="begin_stage"):

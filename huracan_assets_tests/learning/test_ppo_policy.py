@@ -54,6 +54,23 @@ def test_the_greedy_walk_agrees_with_the_actor_bar_by_bar() -> None:
         action = chosen
 
 
+def test_the_vote_is_that_of_an_agent_that_stands_flat() -> None:
+    """The account's columns stand after the features: flat, long, short, bars held."""
+    agent, market = new_learner(4, SMALL, 3), noise_market(64)
+    agent.network.weights *= 30.0  # what it holds now moves what it does
+    agent.observation.update(market.features)
+    shown = torch.from_numpy(agent.observation.standardise(market.features))
+    context = torch.from_numpy(market.context.T.copy())
+    said = []
+    for held in ([1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]):
+        account = torch.tensor(held).expand(64, 4)
+        pi = torch.softmax(agent.network.logits(torch.cat([shown, account], dim=1), context), dim=1).numpy()
+        said.append(pi[:, 1] - pi[:, 2])
+    found = flat_votes(agent, market.features, market.context)
+    np.testing.assert_allclose(found, said[0], atol=1e-5)
+    assert all(np.abs(other - said[0]).max() > 0.05 for other in said[1:])
+
+
 def decided(probabilities: tuple[float, float, float]) -> Learner:
     """An agent that gives the same probabilities on every bar."""
     learner = new_learner(4, SMALL, 1)

@@ -40,20 +40,24 @@ OUTCOMES = pl.DataFrame(
 )
 
 
-def test_only_bars_with_both_sides_enter_and_stand_in_order() -> None:
+def test_every_bar_stands_in_order_and_those_with_both_sides_have_a_label() -> None:
     ts = training_set(BARS.reverse(), OUTCOMES.reverse())
-    assert len(ts) == 2
-    assert ts.as_of.dtype == np.dtype("datetime64[us]")
-    assert ts.as_of.tolist() == [datetime(2025, 1, 1, 0, 15), datetime(2025, 1, 1, 0, 30)]  # noqa: DTZ001
-    assert ts.label_end.tolist() == [datetime(2025, 1, 1, 1, 10), datetime(2025, 1, 1, 1, 35)]  # noqa: DTZ001
+    assert ts.as_of.dtype == ts.label_end.dtype == np.dtype("datetime64[us]")
+    plain = np.datetime64("2025-01-01T00:00", "m")
+    assert ((ts.as_of - plain) / np.timedelta64(1, "m")).tolist() == [15, 30, 45, 60]
+    assert ((ts.label_end[:2] - plain) / np.timedelta64(1, "m")).tolist() == [70, 95]
+    assert np.isnat(ts.label_end[2:]).all()
+    assert ts.labelled.tolist() == [True, True, False, False]
     assert ts.names == ("calm", "loud")
     assert ts.features.dtype == np.float32
-    np.testing.assert_array_equal(ts.features, np.array([[0.5, 1], [np.nan, 2]], np.float32))
-    assert ts.net_bps.tolist() == [[3.0, -3.0], [0.0, 4.0]]
-    assert ts.gross_bps.tolist() == [[10.0, 4.0], [7.0, 11.0]]
-    assert ts.uniqueness.tolist() == [0.5, 0.25]
-    assert ts.teachable.tolist() == [True, False]
-    assert ts.won.tolist() == [[True, False], [False, True]]
+    np.testing.assert_array_equal(ts.features, np.array([[0.5, 1], [np.nan, 2], [1.5, 3], [2.5, 4]], np.float32))
+    nothing = [[np.nan, np.nan]] * 2
+    np.testing.assert_array_equal(ts.net_bps, [[3.0, -3.0], [0.0, 4.0], *nothing])
+    np.testing.assert_array_equal(ts.gross_bps, [[10.0, 4.0], [7.0, 11.0], *nothing])
+    np.testing.assert_array_equal(ts.cost_bps, [[7.0, 7.0], [7.0, 7.0], *nothing])
+    assert ts.uniqueness.tolist() == [0.5, 0.25, 0.0, 0.0]
+    assert ts.teachable.tolist() == [True, False, False, False]
+    assert ts.won.tolist() == [[True, False], [False, True], [False, False], [False, False]]
 
 
 def test_what_cannot_be_learned_from_is_refused() -> None:
@@ -61,5 +65,6 @@ def test_what_cannot_be_learned_from_is_refused() -> None:
         training_set(BARS.with_columns(symbol=pl.lit("BTC-USDT")), OUTCOMES)
     with pytest.raises(ContractError, match="twice"):
         training_set(pl.concat([BARS, BARS]), OUTCOMES)
-    with pytest.raises(ContractError, match="complete outcome"):
-        training_set(BARS, OUTCOMES.filter(pl.col("side") == 1))
+    for none in (OUTCOMES.filter(pl.col("side") == 1), OUTCOMES.clear()):
+        with pytest.raises(ContractError, match=r"refused every order .* or the window is shorter than the"):
+            training_set(BARS, none)

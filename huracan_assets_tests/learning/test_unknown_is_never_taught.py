@@ -141,13 +141,13 @@ def test_no_training_row_looks_back_on_or_forward_over_what_nobody_knows(night: 
         assert not night.remembers_a_stretch(as_of)
         assert night.unknown.isdisjoint(range(as_of, night.minute(exits[row])))
     # Nor is a row lost for anything but that: up to its vertical barrier no minute is unknown.
-    for row in np.flatnonzero(~ts.teachable).tolist():
+    for row in np.flatnonzero(ts.labelled & ~ts.teachable).tolist():
         as_of = night.minute(ts.as_of[row])
         reach = max(night.minute(exits[row]), as_of + 2 * HORIZON + LATENCY)
         assert not night.unknown.isdisjoint(range(as_of, reach))
         assert all(row not in fold.train for fold in folds)
     assert {int(row) for fold in folds for row in fold.test} == {
-        row for row in range(len(ts)) if night.minute(ts.as_of[row]) > 2 * MINUTES_PER_DAY
+        row for row in np.flatnonzero(ts.labelled).tolist() if night.minute(ts.as_of[row]) > 2 * MINUTES_PER_DAY
     }
 
 
@@ -193,7 +193,7 @@ def test_the_agent_is_paid_over_no_unknown_minute_and_its_runs_break_there(night
 
 def test_without_an_unknown_minute_every_label_teaches_whatever_the_venue_missed() -> None:
     night = Night(unknown_holes=(), outages=((1500, 200), (4000, 30)))
-    assert night.ts.teachable.all()
+    assert night.ts.teachable.tolist() == night.ts.labelled.tolist()
     assert set(night.status["status"]) >= {OUTAGE}
     assert UNKNOWN not in set(night.status["status"])
 
@@ -201,7 +201,7 @@ def test_without_an_unknown_minute_every_label_teaches_whatever_the_venue_missed
 def test_what_may_not_teach_teaches_no_calibrator() -> None:
     night = Night(unknown_holes=((1700, 20), (3200, 45), (4300, 10)), outages=())
     ts, folds = night.ts, night.folds()
-    assert 0 < np.count_nonzero(~ts.teachable) < len(ts)
+    assert 0 < np.count_nonzero(ts.labelled & ~ts.teachable) < len(ts)
     rng = np.random.default_rng(1)
     raw = np.full((len(ts), 2), np.nan)
     for fold in folds:
@@ -210,5 +210,5 @@ def test_what_may_not_teach_teaches_no_calibrator() -> None:
     other = replace(ts, net_bps=np.where(ts.teachable[:, None], ts.net_bps, -ts.net_bps))
     fitted = [fit_calibrators(of, raw, regime, folds, learning) for of in (ts, other)]
     assert fitted[0] == fitted[1]
-    everything = replace(other, teachable=np.ones(len(ts), np.bool_))
+    everything = replace(other, teachable=ts.labelled)
     assert fit_calibrators(everything, raw, regime, folds, learning).final != fitted[0].final

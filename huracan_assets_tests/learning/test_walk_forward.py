@@ -71,6 +71,20 @@ def test_segments_are_whole_days_and_the_midnight_bar_closes_its_own_day() -> No
     assert t0[first.train[-1]] == ORIGIN + 2 * day - 240 * MINUTE
 
 
+def test_a_row_without_a_label_is_asked_about_and_neither_trains_nor_tests() -> None:
+    t0 = ORIGIN + np.arange(1, 96 * 6 + 1) * QUARTER
+    t1, day = t0 + 120 * MINUTE, np.timedelta64(1, "D")
+    ends = (ORIGIN + 2 * day, ORIGIN + 6 * day)
+    whole = walk_forward_folds(t0, t1, *ends, 4, timedelta(minutes=120))
+    bare = np.random.default_rng(4).random(len(t0)) < 0.3
+    labelled = np.flatnonzero(~bare)
+    folds = walk_forward_folds(t0, np.where(bare, np.datetime64("NaT"), t1), *ends, 4, timedelta(minutes=120))
+    for before, fold in zip(whole, folds, strict=True):
+        assert fold.asked.tolist() == before.asked.tolist() == before.test.tolist()
+        assert fold.test.tolist() == np.intersect1d(before.test, labelled).tolist()
+        assert fold.train.tolist() == np.intersect1d(before.train, labelled).tolist()
+
+
 def test_a_fold_without_rows_is_an_error_not_an_empty_model() -> None:
     t0 = ORIGIN + np.arange(1, 97) * QUARTER
     hour = np.timedelta64(1, "h")

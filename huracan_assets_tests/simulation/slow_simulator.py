@@ -14,8 +14,9 @@ from huracan_assets.simulation.path import Path
 class SlowTrade:
     """What the loop saw; `tape` has (minute, price, share of the position) of every exit fill.
 
-    `spent` is the minute of the entry's last fill, `base` the price about which the barriers stand, `bought` has
-    (minute, price, share of the order) of every fill of a limit.
+    `double` says whether it was stopped in a minute that touched both barriers. `spent` is the minute of the entry's
+    last fill, `base` the price about which the barriers stand, `bought` has (minute, price, share of the order) of
+    every fill of a limit.
     """
 
     entry: int
@@ -31,6 +32,7 @@ class SlowTrade:
     spent: int = -1
     base: float = 0.0
     bought: list[tuple[int, float, float]] = field(default_factory=list)
+    double: bool = False
 
     @property
     def exit_price(self) -> float:
@@ -165,6 +167,7 @@ class _Exits:
             return opened, False
         if (low <= self.stop) if long else (high >= self.stop):
             self.selling, trade.reason = True, "stop_loss"
+            trade.double = high >= self.target if long else low <= self.target
             return (min(opened, self.stop) if long else max(opened, self.stop)), False
         if self._limit_filled(j, high if long else low):
             # After the vertical barrier nothing rests any longer: what is not filled at once goes to the market.

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from huracan_assets.simulation.barriers import REASONS, Outcomes, every_trade
+from huracan_assets.simulation.barriers import REASONS, STOPPED_FIRST, Outcomes, every_trade
 from huracan_assets.simulation.fills import FILLED, INCOMPLETE, REJECTIONS, Rules
 from huracan_assets.simulation.path import path_of
+from huracan_assets.simulation.trade_market import double_touches
 from huracan_assets_tests.simulation.random_path import NAN, Bar, grid_of, lattice, student_grid
 from huracan_assets_tests.simulation.slow_simulator import SlowTrade, slow_trade
 
@@ -42,6 +43,7 @@ def assert_same(found: Outcomes, b: int, k: int, slow: SlowTrade | str | None) -
     assert found.code[b, k] == FILLED
     got = [getattr(found, name)[b, k] for name in Outcomes._fields if name not in ("code", "reason")]
     assert REASONS[found.reason[b, k]] == slow.reason
+    assert (found.reason[b, k] == STOPPED_FIRST) == slow.double
     assert got == [
         slow.entry,
         slow.exit,
@@ -124,6 +126,15 @@ def test_a_minute_that_touches_both_barriers_takes_the_stop() -> None:
     wild: Bar = (100.0, 102.0, 98.0, 101.0, 1000.0)
     assert one([wild, QUIET, QUIET], side=1) == (0, 99.0, "stop_loss")
     assert one([wild, QUIET, QUIET], side=-1) == (0, 101.0, "stop_loss")
+
+
+def test_double_touches_are_counted_and_neither_single_ones_nor_those_that_never_traded() -> None:
+    wild: Bar = (100.0, 102.0, 98.0, 101.0, 1000.0)
+    exact: Bar = (100.0, 101.0, 99.0, 100.0, 1000.0)
+    fall: Bar = (100.0, 100.5, 98.0, 99.0, 1000.0)
+    dry: Bar = (100.0, 102.0, 98.0, 101.0, 0.0)
+    for first, count in ((wild, 2), (exact, 2), (fall, 0), (QUIET, 0), (dry, 0)):
+        assert double_touches(run([first, QUIET, QUIET], [0], [0.01], [0.01], RULES)) == count
 
 
 def test_a_stop_gapped_through_fills_at_the_worse_open_and_a_limit_at_the_worst_price_traded() -> None:

@@ -15,7 +15,7 @@ from huracan_assets.market.grid import MinuteGrid
 from huracan_assets.settings import read_settings
 from huracan_assets.simulation.conditions import trade_conditions
 from huracan_assets.simulation.costs import Costs
-from huracan_assets.simulation.impact import LEAST_OF_PRIOR, believed_impact, fitted_impact
+from huracan_assets.simulation.impact import believed_impact, fitted_impact
 from huracan_assets_tests.real_candles import SPOT_2023
 from huracan_assets_tests.simulation.random_path import START
 
@@ -104,7 +104,7 @@ def test_without_the_volume_of_takers_the_setting_stands_and_it_is_said_so() -> 
 def test_a_fit_is_believed_as_far_as_it_is_known_and_never_to_be_free() -> None:
     fitted, error = np.array([2.0, 2.0, 2.0, np.nan, -1.0]), np.array([1e-9, 0.25, 1e9, np.nan, 1e-9])
     found = believed_impact(fitted, error, 1.0, 0.25)
-    np.testing.assert_allclose(found, [2.0, 1.5, 1.0, 1.0, LEAST_OF_PRIOR], rtol=1e-6)
+    np.testing.assert_allclose(found, [2.0, 1.5, 1.0, 1.0, 0.5], rtol=1e-6)
 
 
 @pytest.mark.skipif(not SPOT_2023.is_dir(), reason=f"no recorded candles at {SPOT_2023}")

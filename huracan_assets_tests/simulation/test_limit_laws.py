@@ -1,6 +1,7 @@
 """Laws of entries by a resting limit, on random paths with ties, jumps, gaps, thin minutes and minutes without volume.
 
-That a later order never brings more is no law of limits: it may come to rest where the market is about to go.
+That a later order never brings more is no law of limits: it may come to rest where the market is about to go. Nor is
+it that a market which quotes wider brings less: the limit stands further behind, another order.
 """
 
 from __future__ import annotations
@@ -8,14 +9,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huracan_assets.simulation.accounts import Accounts, accounts
 from huracan_assets.simulation.barriers import Outcomes, every_trade
+from huracan_assets.simulation.costs import Costs
 from huracan_assets.simulation.fills import EXPIRED, FILLED, REJECTIONS, Rules
 from huracan_assets.simulation.limit_price import Resting
 from huracan_assets.simulation.path import Path, path_of
+from huracan_assets.simulation.trade_market import TradeMarket
+from huracan_assets_tests.shadow.recorded_market import SETTINGS, random_grid
 from huracan_assets_tests.shadow.trades import of_size, random_night
 from huracan_assets_tests.simulation.random_path import Bar, grid_of, lattice
 from huracan_assets_tests.simulation.slow_simulator import SlowTrade, slow_trade
@@ -67,6 +72,30 @@ def test_a_higher_fee_spread_or_impact_never_raises_what_a_filled_order_brings(
     kept = found.code == FILLED
     assert (paid.net[kept] <= cheap.net[kept] + 1e-9).all()
     np.testing.assert_array_equal(paid.gross[kept], cheap.gross[kept])
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 1000), by=st.floats(1.0, 8.0), offset=st.sampled_from([0.0, 1.0, 2.5]))
+def test_a_wider_spread_under_a_shock_never_raises_what_an_order_of_the_settings_brings(
+    seed: int, by: float, offset: float
+) -> None:
+    """From the spread on, through the price of the limit: quoted by the features, or the floor."""
+    rng = np.random.default_rng(seed)
+    grid = random_grid(rng, 2)
+    as_of = pl.Series("as_of", grid.known_at[14::15]).dt.replace_time_zone("UTC")
+    told = pl.Series("spread_bps", rng.choice([0.1, 2.0, 9.0, np.nan], len(as_of)), nan_to_null=True)
+    simulation = SETTINGS.simulation.model_copy(update={"entry": "limit", "limit_offset_half_spreads": offset})
+
+    def outcomes(costs: Costs) -> tuple[Outcomes, Accounts]:
+        bars = pl.DataFrame([as_of, told])
+        return TradeMarket.of(grid, bars, None, costs, simulation, 1000.0).every_trade()
+
+    plain, shocked = (outcomes(Costs.of(simulation).shocked(spread=factor)) for factor in (1.0, by))
+    for name in Outcomes._fields:
+        np.testing.assert_array_equal(getattr(plain[0], name), getattr(shocked[0], name))
+    held = plain[0].code == FILLED
+    assert held.any()
+    assert (shocked[1].net[held] <= plain[1].net[held]).all()
 
 
 @settings(max_examples=50, deadline=None)

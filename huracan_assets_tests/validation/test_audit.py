@@ -62,7 +62,7 @@ def test_a_feature_of_the_next_bar_is_found_though_its_replay_was_clean(honest: 
 
 def test_a_feature_made_of_the_label_is_found(honest: Material) -> None:
     label = honest.room.ts.gross_bps[:, 0]
-    noise = np.random.default_rng(3).normal(size=len(label)) * label.std()
+    noise = np.random.default_rng(3).normal(size=len(label)) * np.nanstd(label)
     found = checks(with_column(honest, "kurt", (label + noise).astype(np.float32)))
     assert [finding.subject for finding in found["target_proxy"]] == ["kurt"]
 
@@ -71,6 +71,13 @@ def test_a_training_label_that_reaches_into_the_test_is_found(honest: Material) 
     folds = list(honest.room.folds)
     folds[1] = replace(folds[1], train=np.append(folds[1].train, folds[1].test[0] - 1))
     only(checks(replace(honest, room=replace(honest.room, folds=folds))), "label_overlap", "fold 1")
+
+
+def test_a_row_without_a_label_that_teaches_is_found(honest: Material) -> None:
+    room = honest.room
+    bare = np.arange(len(room.ts)) == room.folds[0].train[3]
+    ts = replace(room.ts, label_end=np.where(bare, np.datetime64("NaT", "us"), room.ts.label_end))
+    only(checks(replace(honest, room=replace(room, ts=ts, folds=room.folds[:1]))), "label_overlap", "fold 0")
 
 
 def test_a_fit_that_saw_its_test_is_found_by_its_word_and_by_its_bits(honest: Material) -> None:

@@ -60,6 +60,20 @@ def test_the_order_of_the_trades_does_not_matter() -> None:
     )
 
 
+def test_bars_without_an_outcome_and_the_trades_taken_there_are_left_out() -> None:
+    traded, net, positions = night(4)
+    traded_bars = np.flatnonzero(positions)
+    bare = np.isin(np.arange(N), [0, *traded_bars[:2]])
+    found = permutation_report(traded, AS_OF, np.where(bare[:, None], np.nan, net), 1000.0, 5)
+    expected = circular_shift_test(positions[~bare], net[~bare], 5)
+    assert (found.p_value, found.shifts, found.observed_bps) == (
+        expected.p_value, expected.shifts, expected.observed_bps,
+    )  # fmt: skip
+    assert found.n_eff == traded.height - bare[traded_bars].sum()
+    one_side = np.where(bare[:, None] & [True, False], np.nan, net)
+    assert permutation_report(traded, AS_OF, one_side, 1000.0, 5) == found
+
+
 def test_nothing_traded_has_no_p_value() -> None:
     found = permutation_report(pl.DataFrame(schema=LEDGER_SCHEMA), AS_OF, night(1)[1], 1000.0, 5)
     assert (found.p_value, found.observed_bps, found.n_eff) == (None, 0.0, 0.0)
