@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import orjson
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, PositiveFloat, ValidationError
 
 from huracan_assets.decision.ensemble import SOURCES
 from huracan_assets.decision.policy import DecisionPolicy, Evidence, decide
@@ -18,12 +19,13 @@ from huracan_assets.engines.leading import leading_engine
 from huracan_assets.errors import ContractError
 from huracan_assets.features.feature_sets import BASELINE, FeatureSet
 from huracan_assets.learning.linear_model import LinearModel
+from huracan_assets.learning.ppo_checkpoint import load, metadata
 from huracan_assets.learning.ppo_context import bar_context
 from huracan_assets.learning.ppo_walk_forward import vote
 from huracan_assets.learning.side_model import SideModel, SidePair
 from huracan_assets.memory.similarity import best_case_net_bps, similarity_vote
 from huracan_assets.regimes.vote import regime_vote
-from huracan_assets.resources.lake import canonical_json
+from huracan_assets.resources.lake import canonical_json, content_hash
 from huracan_assets.simulation.conditions import TradeConditions
 
 Floats = NDArray[np.float64]
@@ -31,8 +33,8 @@ Document = TypeVar("Document", bound=BaseModel)
 
 AGAIN = "register or hand it over again"
 BRAIN_FILES = (
-    "policy.json",
     "features.json",
+    "policy.json",
     "lightgbm_long.txt",
     "lightgbm_short.txt",
     "linear.json",
@@ -44,6 +46,7 @@ class _Features(BaseModel):
     feature_set: str = "none"
     names: tuple[str, ...]
     recipe_sha256: str
+    files: dict[str, str] = {}  # SHA-256 of each of the Brain's other files
 
     @property
     def trained_on(self) -> FeatureSet:
@@ -53,12 +56,16 @@ class _Features(BaseModel):
 class _Lines(BaseModel):
     long: LinearModel
     short: LinearModel
-    usual_lean: float
+    usual_lean: PositiveFloat
 
 
 @dataclass(frozen=True)
 class Brain:
-    """Models and policy; `names` are the features they were trained on, in order."""
+    """Models and policy; `names` are the features they were trained on, in order.
+
+    Raises:
+        ContractError: a model cannot be read, or was trained on other features.
+    """
 
     policy: DecisionPolicy
     models: SidePair
@@ -66,22 +73,31 @@ class Brain:
     names: tuple[str, ...]
     recipe_sha256: str
 
+    def __post_init__(self) -> None:
+        for side in self.models.sides:
+            if side.feature_names != self.names or len(side.linear.coefficient) != len(self.names):
+                raise ContractError(
+                    f"a Brain's boosters or lines were trained on other features than {self.feature_set.short} "
+                    f"names: {AGAIN}"
+                )
+        load(self.agent)
+        refuse_another_pin("a Brain's PPO checkpoint", metadata(self.agent)["feature_set"], self.feature_set)
+
     @property
     def feature_set(self) -> FeatureSet:
         """What it was trained on."""
         return FeatureSet(name=BASELINE, recipe_sha256=self.recipe_sha256, names=self.names)
 
+    @property
+    def sha256(self) -> str:
+        """Hash of the whole Brain: `features.json` names that of each other file."""
+        return content_hash(self.files()["features.json"])
+
     def files(self) -> dict[str, bytes]:
         """The Brain as files of text, JSON and safetensors; `from_files` reads them back."""
         long, short = self.models.sides
-        features = {
-            "feature_set": self.feature_set.reference,
-            "names": self.names,
-            "recipe_sha256": self.recipe_sha256,
-        }
-        return {
+        files = {
             "policy.json": canonical_json(self.policy),
-            "features.json": canonical_json(features),
             "lightgbm_long.txt": long.booster.encode(),
             "lightgbm_short.txt": short.booster.encode(),
             "linear.json": canonical_json(
@@ -89,6 +105,13 @@ class Brain:
             ),
             "ppo.safetensors": self.agent,
         }
+        features = {
+            "feature_set": self.feature_set.reference,
+            "names": self.names,
+            "recipe_sha256": self.recipe_sha256,
+            "files": {name: content_hash(data) for name, data in files.items()},
+        }
+        return {"features.json": canonical_json(features), **files}
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes], made: FeatureSet) -> Brain:
@@ -103,14 +126,18 @@ class Brain:
         """
         absent = [name for name in BRAIN_FILES if name not in files]
         if absent:
-            raise ContractError(f"a Brain needs {', '.join(absent)}: register or hand it over again")
+            raise ContractError(f"a Brain needs {', '.join(absent)}: {AGAIN}")
         features = _read(_Features, "features.json", files)
-        refuse_another_pin(features.feature_set, features.trained_on)
+        refuse_another_pin("a Brain", features.feature_set, features.trained_on)
         # Before the rest: what was trained on an older recipe may be written in an older form, and that is no damage.
         features.trained_on.refuse_unless(made, "the Brain")
-        lines = _read(_Lines, "linear.json", files)
-        brain = cls(
-            policy=_read(DecisionPolicy, "policy.json", files),
+        lines, policy = _read(_Lines, "linear.json", files), _read(DecisionPolicy, "policy.json", files)
+        # Before the boosters: LightGBM ends the whole process over some texts that were cut.
+        others = [name for name in BRAIN_FILES[1:] if content_hash(files[name]) != features.files.get(name)]
+        if others:
+            raise ContractError(f"{', '.join(others)} of the Brain is not what features.json names: {AGAIN}")
+        return cls(
+            policy=policy,
             models=SidePair(
                 long=SideModel(booster=files["lightgbm_long.txt"].decode(), linear=lines.long),
                 short=SideModel(booster=files["lightgbm_short.txt"].decode(), linear=lines.short),
@@ -120,19 +147,6 @@ class Brain:
             names=features.names,
             recipe_sha256=features.recipe_sha256,
         )
-        brain.refuse_other_boosters()
-        return brain
-
-    def refuse_other_boosters(self) -> None:
-        """Refuse a Brain whose boosters are another's.
-
-        Raises:
-            ContractError: they were trained on other features than its own.
-        """
-        if any(side.feature_names != self.names for side in self.models.sides):
-            raise ContractError(
-                f"a Brain's boosters were trained on other features than {self.feature_set.short} names: {AGAIN}"
-            )
 
     def decisions(
         self,
@@ -160,29 +174,31 @@ class Brain:
         return decide(self.policy, evidence)
 
 
-def refuse_another_pin(pinned: str, own: FeatureSet) -> None:
-    """Refuse files that name another feature set than their own features make.
+def refuse_another_pin(what: str, pinned: str, own: FeatureSet) -> None:
+    """Refuse files that name another feature set than the Brain's own features make.
 
     Args:
-        pinned: the feature set that the files name.
-        own: the set of the features in them.
+        what: the files, for the message.
+        pinned: the feature set that they name.
+        own: the set of the Brain's features.
 
     Raises:
         ContractError: the two differ.
     """
     if pinned.rpartition("@")[2] != own.sha256:
-        raise ContractError(f"a Brain pins the feature set {pinned}, and its features are {own.reference}: {AGAIN}")
+        raise ContractError(f"{what} pins the feature set {pinned}, and the Brain's is {own.reference}: {AGAIN}")
 
 
 def _read(model: type[Document], name: str, files: Mapping[str, bytes]) -> Document:
     try:
-        return model.model_validate_json(files[name])
+        return model.model_validate(orjson.loads(files[name]))  # orjson takes no NaN and no infinity
+    except orjson.JSONDecodeError as error:
+        raise ContractError(f"{name} of the Brain cannot be read, it is no JSON: {error}. {AGAIN}") from error
     except ValidationError as error:
         first, faults = error.errors(include_url=False, include_input=False)[0], error.error_count()
         where = ".".join(map(str, first["loc"])) or "as a whole"
         raise ContractError(
-            f"{name} of the Brain cannot be read, {faults} faults, the first {where}: {first['msg']}. "
-            "Register or hand it over again"
+            f"{name} of the Brain cannot be read, {faults} faults, the first {where}: {first['msg']}. {AGAIN}"
         ) from error
 
 

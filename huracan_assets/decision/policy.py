@@ -25,6 +25,15 @@ from huracan_assets.settings import DecisionSettings
 Floats = NDArray[np.float64]
 LONG, SHORT = 0, 1
 MINUTES_PER_DAY = 1440
+# What the gates look at beside the rest of a decision: its column, and its name there.
+LOOKED_AT = {
+    "expected_gross_bps": "expected_gross_bps",
+    "expected_cost_bps": "cost_bps",
+    "stop_bps": "stop_bps",
+    "spread_bps": "spread_bps",
+    "daily_volatility": "daily_volatility",
+    "similar_net_bps": "similar_net_bps",
+}
 
 
 class DecisionPolicy(BaseModel):
@@ -121,8 +130,9 @@ def decide(policy: DecisionPolicy, evidence: Evidence) -> pl.DataFrame:
     """A decision for each bar.
 
     Returns:
-        as_of, side (Int8), accepted, refused_by, confidence, expected_net_bps, agreement, size_gbp, regime, engine and
-        the five votes. What depends on earlier trades (exposure, cool-down, loss limits) is the ledger's to refuse.
+        as_of, side (Int8), accepted, refused_by, confidence, expected_net_bps, agreement, size_gbp, regime, engine,
+        the five votes and what else the gates looked at (`LOOKED_AT`). What depends on earlier trades (exposure,
+        cool-down, loss limits) is the ledger's to refuse.
     """
     ballot = tally(evidence.votes, policy.ensemble.weights)
     column = np.where(ballot.side < 0, SHORT, LONG)
@@ -157,5 +167,18 @@ def decide(policy: DecisionPolicy, evidence: Evidence) -> pl.DataFrame:
             "regime": evidence.regime,
             "engine": evidence.engine,
             **{source: evidence.votes[:, index] for index, source in enumerate(SOURCES)},
+            **{column: getattr(candidate, name) for column, name in LOOKED_AT.items()},
         }
     )
+
+
+def accepted_under(limits: DecisionSettings, decisions: pl.DataFrame) -> NDArray[np.bool_]:
+    """Which decisions (n,) the same policy would accept under other limits: every gate is asked again.
+
+    Args:
+        decisions: rows of `decide`.
+    """
+    same = {name: decisions[name].to_numpy() for name in ("side", "confidence", "agreement")}
+    looked_at = {name: decisions[column].to_numpy() for column, name in LOOKED_AT.items()}
+    candidate = Candidate(**same, **looked_at, panic=(decisions["regime"] == "PANIC").to_numpy())
+    return np.asarray(first_refusal(candidate, limits) == "")

@@ -6,11 +6,11 @@ it (`feature_evidence.py`), so that the penalty weighs most on what has shown le
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PositiveFloat, model_validator
 
 Floats = NDArray[np.float64]
 
@@ -23,12 +23,19 @@ class LinearModel(BaseModel):
     An undefined feature stands at its centre and adds nothing.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
     centre: tuple[float, ...]
-    scale: tuple[float, ...]
+    scale: tuple[PositiveFloat, ...]
     coefficient: tuple[float, ...]
     intercept: float
     share: tuple[float, ...]  # of each feature in the score's variance where it was fitted (Pratt 1987), not below 0
+
+    @model_validator(mode="after")
+    def _of_one_width(self) -> Self:
+        widths = {len(part) for part in (self.centre, self.scale, self.coefficient, self.share)}
+        if len(widths) != 1:
+            raise ValueError(f"centre, scale, coefficient and share of {sorted(widths)} features are of no one line")
+        return self
 
     def predict(self, features: NDArray[np.float32]) -> Floats:
         """Probabilities (m,) for features (m, f) in the training set's column order."""

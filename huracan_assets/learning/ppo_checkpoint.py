@@ -3,10 +3,10 @@
 Tensors, each under `agent<k>.`: the weights (`actor.*`, `critic.*`, of which `*.context` are what the context weighs),
 Adam's moments (`adam.exp_avg.*`, `adam.exp_avg_sq.*`, `adam.step`), the observation statistics (`observation.*`) and,
 while a stage is under way, where its environments stand (`env.*`). The header's metadata holds one JSON document:
-settings, the names of the context's columns, and for each agent its seed, generator state, unit of reward, step and
-stage. It is one entry because safetensors writes several in no fixed order. The document names the SHA-256 of itself
-and of all tensors, so that one flipped bit is found. The device is no part of it: what was trained on one may be asked
-on another. Nothing is pickled.
+settings, the feature set that was taught, the names of the context's columns, and for each agent its seed, generator
+state, unit of reward, step and stage. It is one entry because safetensors writes several in no fixed order. The
+document names the SHA-256 of itself and of all tensors, so that one flipped bit is found. The device is no part of it:
+what was trained on one may be asked on another. Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from huracan_assets.learning.ppo_context import CONTEXT
 from huracan_assets.learning.ppo_observation import ObservationStatistics
 from huracan_assets.settings import PPOSettings
 
-FORMAT = "huracan-ppo-3"
+FORMAT = "huracan-ppo-4"
 ENTRY = "huracan"
 STATISTICS = ("mean", "m2", "count")
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -37,8 +37,12 @@ ENV_PARTS = ("row", "end", "account", "equity", "peak", "worst")
 Tensors = dict[str, npt.NDArray[Any]]
 
 
-def save(learners: Sequence[Learner]) -> bytes:
-    """The checkpoint; the same learners give the same bytes."""
+def save(learners: Sequence[Learner], feature_set: str = "none") -> bytes:
+    """The checkpoint; the same learners give the same bytes.
+
+    Args:
+        feature_set: `name@<hash>` of the features that taught them; a Brain takes no agents that do not name its own.
+    """
     import safetensors.numpy
 
     tensors: Tensors = {}
@@ -49,6 +53,7 @@ def save(learners: Sequence[Learner]) -> bytes:
         "format": FORMAT,
         "settings": learners[0].settings.model_dump(mode="json", exclude={"device"}),
         "features": learners[0].features,
+        "feature_set": feature_set,
         "context": CONTEXT,
         "agents": [_described(learner) for learner in learners],
     }

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from huracan_assets.errors import ContractError
 from huracan_assets.learning.linear_model import LinearModel
 
+if TYPE_CHECKING:
+    import lightgbm
+
 Floats = NDArray[np.float64]
-FEATURE_NAMES = "feature_names="  # of LightGBM's text
-TREE = "Tree="
+TREE = "Tree="  # of LightGBM's text
 
 
 class SideModel(BaseModel):
@@ -22,9 +27,8 @@ class SideModel(BaseModel):
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """The columns that the booster was trained on, as its own text tells them."""
-        (line,) = (line for line in self.booster.splitlines() if line.startswith(FEATURE_NAMES))
-        return tuple(line.removeprefix(FEATURE_NAMES).split())
+        """The columns that the booster was trained on, as it tells them itself."""
+        return tuple(self.parsed().feature_name())
 
     @property
     def rounds(self) -> int:
@@ -34,16 +38,25 @@ class SideModel(BaseModel):
     @property
     def gain(self) -> Floats:
         """The split gain that each feature brought to the trees (f,)."""
-        from lightgbm import Booster
-
-        return np.asarray(Booster(model_str=self.booster).feature_importance("gain"), np.float64)
+        return np.asarray(self.parsed().feature_importance("gain"), np.float64)
 
     def predict(self, features: NDArray[np.float32]) -> Floats:
         """Raw probabilities (m,) for features (m, f) in the training set's column order."""
-        from lightgbm import Booster
-
-        trees = np.asarray(Booster(model_str=self.booster).predict(features, num_threads=1), np.float64)
+        trees = np.asarray(self.parsed().predict(features, num_threads=1), np.float64)
         return together(trees, self.linear.predict(features))
+
+    def parsed(self) -> lightgbm.Booster:
+        """The booster that the text is of.
+
+        Raises:
+            ContractError: it is of none.
+        """
+        import lightgbm
+
+        try:
+            return lightgbm.Booster(model_str=self.booster)
+        except lightgbm.basic.LightGBMError as error:
+            raise ContractError(f"a booster cannot be read ({error}): train it again") from error
 
 
 def together(trees: Floats, line: Floats) -> Floats:
@@ -75,7 +88,11 @@ class SidePair(BaseModel):
         return self.long, self.short
 
     def predict(self, features: NDArray[np.float32]) -> Floats:
-        """Raw probabilities of long and short (m, 2)."""
+        """Raw probabilities of long and short (m, 2).
+
+        Raises:
+            ContractError: a model answers with no number.
+        """
         return _answers(self.sides, features)
 
     def lean(self, raw: Floats) -> Floats:
@@ -84,7 +101,11 @@ class SidePair(BaseModel):
 
 
 def _answers(sides: tuple[SideModel, SideModel], features: NDArray[np.float32]) -> Floats:
-    return np.column_stack([side.predict(features) for side in sides])
+    raw = np.column_stack([side.predict(features) for side in sides])
+    silent = ~np.isfinite(raw).all(axis=1)
+    if silent.any():
+        raise ContractError(f"the models answer with no number on {silent.sum()} of {len(raw)} bars: train them again")
+    return raw
 
 
 def _lean(raw: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from functools import cache
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from huracan_assets.days import DAY, days_between
 from huracan_assets.decision.brain import Brain
+from huracan_assets.features.feature_sets import FeatureSet, engine_set
 from huracan_assets.features.recipe import FEATURE_NAMES, WARM_UP_DAYS, recipe_hash
 from huracan_assets.learning.linear_model import fit_linear
 from huracan_assets.learning.side_model import SideModel, SidePair
@@ -40,8 +42,8 @@ def side_pair() -> SidePair:
     return SidePair.of(side_model(1), side_model(2), features)
 
 
-def agent() -> bytes:
-    """The checkpoint of an agent that has not learned anything yet."""
+def agent(feature_set: FeatureSet) -> bytes:
+    """The checkpoint of an agent for these features that has not learned anything yet."""
     from huracan_assets.learning.market_env import make_market
     from huracan_assets.learning.ppo import begin_stage, new_learner
     from huracan_assets.learning.ppo_checkpoint import save
@@ -52,7 +54,7 @@ def agent() -> bytes:
     tiny = {"environments": 2, "rollout_bars": 8, "episode_bars": 16, "hidden": 8, "minibatch": 8}
     learner = new_learner(len(FEATURE_NAMES), read_settings("local").learning.ppo.model_copy(update=tiny), 4)
     begin_stage(learner, make_market(features, rng.normal(0, 5, 600), np.full(600, 10.0), None), 64)
-    return save([learner])
+    return save([learner], feature_set.reference)
 
 
 @cache
@@ -67,7 +69,14 @@ def brain() -> Brain:
         max_spread_bps=1e3,
         max_daily_volatility=10.0,
     )
-    return Brain(eager, side_pair(), agent(), FEATURE_NAMES, recipe_hash())
+    return Brain(eager, side_pair(), agent(engine_set()), FEATURE_NAMES, recipe_hash())
+
+
+@cache
+def brain_of_an_older_recipe() -> Brain:
+    """The same, trained on features of the same names that were made in another way."""
+    older = engine_set().model_copy(update={"recipe_sha256": "0" * 64})
+    return replace(brain(), agent=agent(older), recipe_sha256=older.recipe_sha256)
 
 
 @cache

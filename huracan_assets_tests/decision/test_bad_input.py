@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +14,7 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from huracan_assets.decision.brain import Brain
+from huracan_assets.decision.brain import BRAIN_FILES, Brain
 from huracan_assets.decision.policy import DecisionPolicy, Evidence, PastBars, decide, fit_policy
 from huracan_assets.errors import ContractError, FeatureSetMismatch
 from huracan_assets.features.feature_sets import engine_set
@@ -21,7 +23,7 @@ from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold, walk_forward_folds
 from huracan_assets.resources.lake import canonical_json
 from huracan_assets.settings import read_settings
-from huracan_assets_tests.decision.brains import brain
+from huracan_assets_tests.decision.brains import brain, brain_of_an_older_recipe
 from huracan_assets_tests.decision.evidence import calibrators, evidence, limits, past_bars, policy
 
 Floats = NDArray[np.float64]
@@ -160,6 +162,91 @@ def test_a_corrupted_policy_is_refused_and_the_fault_is_named(fault: str) -> Non
     assert str(path[0]) in str(refused.value)
 
 
+LINE_FAULTS: dict[str, tuple[tuple[str | int, ...], Any]] = {
+    "fewer coefficients than features": (("long", "coefficient"), [0.1] * 5),
+    "a scale of zero": (("short", "scale", 3), 0.0),
+    "a scale below zero": (("short", "scale", 3), -1.0),
+    "no usual lean": (("usual_lean",), 0.0),
+    "a usual lean below zero": (("usual_lean",), -1.0),
+}
+
+
+@pytest.mark.parametrize("fault", LINE_FAULTS)
+def test_a_corrupted_line_is_refused_and_the_fault_is_named(fault: str) -> None:
+    path, value = LINE_FAULTS[fault]
+    files = brain().files()
+    broken = files | {"linear.json": spoilt(files["linear.json"], *path, value=value)}
+    with pytest.raises(ContractError, match=r"linear\.json of the Brain cannot be read") as refused:
+        Brain.from_files(broken, engine_set())
+    assert str(path[0]) in str(refused.value)
+
+
+def numbers(tree: Any, *path: str | int) -> Iterator[tuple[str | int, ...]]:
+    """The paths of a document's numbers, of each list its last item alone."""
+    if isinstance(tree, float):
+        yield path
+    elif isinstance(tree, dict):
+        for name, part in tree.items():
+            yield from numbers(part, *path, name)
+    elif isinstance(tree, list) and tree:
+        yield from numbers(tree[-1], *path, len(tree) - 1)
+
+
+@pytest.mark.parametrize("name", ["policy.json", "linear.json"])
+def test_no_number_of_a_document_may_be_none(name: str) -> None:
+    files = brain().files()
+    places = list(numbers(orjson.loads(files[name])))
+    assert len(places) > 8
+    for place in places:
+        marked = spoilt(files[name], *place, value="HERE")
+        for token in (b"NaN", b"Infinity", b"-Infinity"):
+            with pytest.raises(ContractError, match=f"{name} of the Brain cannot be read"):
+                Brain.from_files(files | {name: marked.replace(b'"HERE"', token)}, engine_set())
+
+
+@pytest.mark.parametrize("name", [name for name in BRAIN_FILES if name != "features.json"])
+def test_a_file_that_is_not_the_brains_own_is_refused_before_anything_is_asked(name: str) -> None:
+    files, own = brain().files(), brain().files()[name]
+    turned = bytearray(own)
+    turned[len(own) // 3] ^= 1
+    for broken in (b"", own[: len(own) // 2], own[:-900], own[:-1], b"\xff\xfe" + own, bytes(turned)):
+        with pytest.raises(ContractError, match=re.escape(name)):
+            Brain.from_files(files | {name: broken}, engine_set())
+
+
+def test_files_of_two_brains_of_one_recipe_make_none() -> None:
+    swapped = brain().models.model_copy(update={"long": brain().models.short, "short": brain().models.long})
+    files, others = brain().files(), replace(brain(), policy=policy(7), models=swapped).files()
+    for name in ("policy.json", "linear.json", "lightgbm_long.txt"):
+        with pytest.raises(ContractError, match=re.escape(name)):
+            Brain.from_files(files | {name: others[name]}, engine_set())
+
+
+@pytest.mark.parametrize("text", ["", "tree\nversion=v4\n"])
+def test_a_booster_that_is_none_makes_no_brain(text: str) -> None:
+    models = brain().models
+    spoilt_pair = models.model_copy(update={"short": models.short.model_copy(update={"booster": text})})
+    with pytest.raises(ContractError, match="booster cannot be read"):
+        replace(brain(), models=spoilt_pair)
+
+
+def test_agents_that_are_not_whole_make_no_brain() -> None:
+    for agents in (b"", brain().agent[:-100]):
+        with pytest.raises(ContractError, match="PPO checkpoint"):
+            replace(brain(), agent=agents)
+
+
+def test_models_that_answer_with_no_number_are_refused_and_not_left_to_the_gates() -> None:
+    models = brain().models
+    # As long as before: LightGBM counts a tree's characters.
+    silent = re.sub(
+        "leaf_value=.*", lambda found: "leaf_value=nan nan nan nan".ljust(len(found[0])), models.long.booster
+    )
+    pair = models.model_copy(update={"long": models.long.model_copy(update={"booster": silent})})
+    with pytest.raises(ContractError, match="no number on 3 of 3"):
+        pair.predict(np.zeros((3, len(brain().names)), np.float32))
+
+
 @pytest.mark.parametrize("name", ["policy.json", "features.json", "linear.json"])
 def test_a_truncated_document_is_refused_by_name(name: str) -> None:
     files = brain().files()
@@ -189,7 +276,7 @@ def test_a_brain_reads_back_its_ensemble_and_its_calibrators_to_the_bit() -> Non
 
 
 def test_a_brain_of_an_older_recipe_is_refused_for_that_even_where_its_policy_is_written_in_an_older_form() -> None:
-    older = replace(brain(), recipe_sha256="0" * 64).files() | {"policy.json": b'{"weights": {}}'}
+    older = brain_of_an_older_recipe().files() | {"policy.json": b'{"weights": {}}'}
     with pytest.raises(FeatureSetMismatch):
         Brain.from_files(older, engine_set())
     with pytest.raises(ContractError, match=r"policy\.json"):

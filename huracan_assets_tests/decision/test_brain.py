@@ -13,6 +13,7 @@ from huracan_assets.decision.brain import BRAIN_FILES, Brain, evidence_of, featu
 from huracan_assets.engines.consensus import alpha_signals
 from huracan_assets.errors import ContractError, FeatureSetMismatch
 from huracan_assets.features.feature_sets import engine_set
+from huracan_assets.learning.linear_model import LinearModel
 from huracan_assets.learning.market_env import LONG
 from huracan_assets.learning.ppo_checkpoint import load, save
 from huracan_assets.learning.ppo_context import CONTEXT
@@ -21,7 +22,7 @@ from huracan_assets.resources.lake import canonical_json
 from huracan_assets.settings import read_settings
 from huracan_assets.simulation.conditions import trade_conditions
 from huracan_assets.simulation.costs import Costs
-from huracan_assets_tests.decision.brains import brain, stretch
+from huracan_assets_tests.decision.brains import agent, brain, brain_of_an_older_recipe, stretch
 
 SETTINGS = read_settings("local")
 
@@ -53,7 +54,7 @@ def test_a_missing_file_is_named(absent: str) -> None:
 
 
 def test_a_brain_of_another_recipe_or_other_features_is_refused_and_both_sets_are_named() -> None:
-    older = replace(brain(), recipe_sha256="0" * 64)
+    older = brain_of_an_older_recipe()
     with pytest.raises(FeatureSetMismatch, match="the Brain was trained on") as refused:
         Brain.from_files(older.files(), engine_set())
     assert older.feature_set.short in str(refused.value)
@@ -71,12 +72,28 @@ def test_files_of_different_brains_are_refused() -> None:
     for change in ({"recipe_sha256": "0" * 64}, {"names": pinned["names"][::-1]}, {"feature_set": "baseline@0"}):
         with pytest.raises(ContractError, match="pins the feature set baseline@"):
             Brain.from_files(files | {"features.json": canonical_json(pinned | change)}, engine_set())
-    text = files["lightgbm_short.txt"].replace(b"feature_names=", b"feature_names=another ")
-    with pytest.raises(ContractError, match="boosters were trained on other features"):
-        Brain.from_files(files | {"lightgbm_short.txt": text}, engine_set())
     old_fashioned = {name: value for name, value in pinned.items() if name != "feature_set"}
     with pytest.raises(ContractError, match="pins the feature set none"):
         Brain.from_files(files | {"features.json": canonical_json(old_fashioned)}, engine_set())
+
+
+def test_models_of_other_features_make_no_brain() -> None:
+    """Features of the same width in another order are others."""
+    own, models = engine_set(), brain().models
+    turned = own.model_copy(update={"names": own.names[::-1]})
+    older = own.model_copy(update={"recipe_sha256": "0" * 64})
+    for other in (turned, older):
+        with pytest.raises(ContractError, match="PPO checkpoint pins the feature set baseline@"):
+            replace(brain(), agent=agent(other))
+    text = models.short.booster.replace(f"feature_names={own.names[0]} ", "feature_names=another ", 1)
+    renamed = models.model_copy(update={"short": models.short.model_copy(update={"booster": text})})
+    with pytest.raises(ContractError, match="boosters or lines were trained on other features"):
+        replace(brain(), models=renamed)
+    line = models.long.linear
+    narrow = LinearModel.model_validate({name: part[:5] if isinstance(part, tuple) else part for name, part in line})
+    narrower = models.model_copy(update={"long": models.long.model_copy(update={"linear": narrow})})
+    with pytest.raises(ContractError, match="lines were trained on other features"):
+        replace(brain(), models=narrower)
 
 
 def test_a_bar_is_decided_alike_alone_and_among_others(bars: pl.DataFrame) -> None:
@@ -101,10 +118,10 @@ def test_features_are_taken_by_name_in_the_models_order_and_nulls_are_nan(bars: 
 
 def biased(column: str) -> Brain:
     """The Brain, its agent a friend of longs wherever this column of the context is high."""
-    (agent,) = load(brain().agent)
-    weights = agent.network.named(agent.network.weights)["actor.context"]
+    (learner,) = load(brain().agent)
+    weights = learner.network.named(learner.network.weights)["actor.context"]
     weights[LONG, CONTEXT.index(column)] = 1.0
-    return replace(brain(), agent=save([agent]))
+    return replace(brain(), agent=save([learner], engine_set().reference))
 
 
 def won(bars: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huracan_assets.decision.ensemble import SOURCES, tally
-from huracan_assets.decision.policy import DecisionPolicy, decide, fit_policy
+from huracan_assets.decision.policy import DecisionPolicy, accepted_under, decide, fit_policy
 from huracan_assets.decision.sizing import size_gbp
 from huracan_assets.resources.lake import canonical_json
 from huracan_assets_tests.decision.evidence import calibrators, evidence, limits, past_bars, policy
@@ -47,6 +47,26 @@ def generous(seed: int = 3) -> DecisionPolicy:
         max_spread_bps=1e9,
         max_daily_volatility=1e9,
     )
+
+
+@settings(max_examples=40)
+@given(
+    seed=st.integers(0, 10_000),
+    other=st.fixed_dictionaries(
+        {
+            "min_confidence": st.floats(0.3, 0.7),
+            "min_edge_to_cost": st.floats(-1.0, 3.0),
+            "min_agreement": st.floats(0.0, 1.0),
+            "max_spread_bps": st.floats(1.0, 20.0),
+            "max_daily_volatility": st.floats(0.001, 0.3),
+        }
+    ),
+)
+def test_under_other_limits_decisions_are_accepted_as_they_would_have_been(seed: int, other: dict[str, float]) -> None:
+    of, known, changed = policy(seed % 7), evidence(300, seed), limits(**other)
+    there = decide(of.model_copy(update={"limits": changed}), known)
+    assert np.array_equal(accepted_under(changed, decide(of, known)), there["accepted"].to_numpy())
+    assert np.array_equal(accepted_under(of.limits, there), decide(of, known)["accepted"].to_numpy())
 
 
 def test_only_what_every_gate_lets_through_has_a_size() -> None:

@@ -75,6 +75,17 @@ def test_a_label_that_never_varies_is_answered_with_itself(won: float) -> None:
     np.testing.assert_allclose(model.predict(features), won, atol=1e-5)
 
 
+def test_a_line_of_no_number_or_of_several_widths_cannot_be_made() -> None:
+    good = fit_linear(*drawn(7), np.full(5, 0.5), 3.0).model_dump()
+    for name in ("centre", "scale", "coefficient", "share"):
+        for wrong in ((*good[name][:-1], np.nan), (*good[name][:-1], np.inf), good[name][:-1]):
+            with pytest.raises(ValueError, match=name):
+                LinearModel(**good | {name: wrong})
+    for name, wrong in (("intercept", np.nan), ("scale", (*good["scale"][:-1], 0.0))):
+        with pytest.raises(ValueError, match=name):
+            LinearModel(**good | {name: wrong})
+
+
 def test_it_reads_back_from_json_to_the_bit() -> None:
     model = fit_linear(*drawn(6), np.full(5, 0.5), 3.0)
     assert LinearModel.model_validate_json(model.model_dump_json()) == model

@@ -99,9 +99,19 @@ def test_what_is_no_checkpoint_is_refused() -> None:
     for altered in (missing, tensors | {name: np.zeros(3, np.float32)}, tensors | {name: tensors[name] + 1}):
         with pytest.raises(ContractError, match="SHA-256"):
             load(safetensors.numpy.save(altered, header))
-    old = {"huracan": json.dumps({**metadata(data), "format": "huracan-ppo-2"})}
-    with pytest.raises(ContractError, match="wanted huracan-ppo-3: train it again"):
+    old = {"huracan": json.dumps({**metadata(data), "format": "huracan-ppo-3"})}
+    with pytest.raises(ContractError, match="wanted huracan-ppo-4: train it again"):
         load(safetensors.numpy.save(tensors, old))
+
+
+def test_a_checkpoint_names_the_features_that_taught_it() -> None:
+    """The name is sealed like everything else; without one it is no Brain's."""
+    data = save([started()], "baseline@1")
+    assert metadata(data)["feature_set"] == "baseline@1"
+    assert metadata(save([started()]))["feature_set"] == "none"
+    renamed = {"huracan": json.dumps({**metadata(data), "feature_set": "baseline@2"})}
+    with pytest.raises(ContractError, match="SHA-256"):
+        load(safetensors.numpy.save(safetensors.numpy.load(data), renamed))
 
 
 def test_an_agent_of_another_context_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,12 +101,16 @@ def test_identity_the_regime_alone_names_the_best_action() -> None:
 
 
 def test_the_page_tells_which_regime_biases_which_action() -> None:
-    rows = bias_rows(np.stack([context_bias(agent) for agent in regime_agents()]))
-    assert [row["context"] for row in rows] == list(CONTEXT)
-    trend, ranging = rows[0], rows[1]
-    assert trend["long"].startswith("+") and trend["short"].startswith("-") and ranging["short"].startswith("+")
+    said = {
+        (row["context"], row["action"]): [float(row[name]) for name in ("mean", "lowest", "highest")]
+        for row in bias_rows(np.stack([context_bias(agent) for agent in regime_agents()]))
+    }
+    assert list(said) == [(name, action) for name in CONTEXT for action in ("flat", "long", "short")]
+    trend, ranging = CONTEXT[:2]
+    assert said[trend, "long"][0] > 0 > said[trend, "short"][0]
+    assert said[ranging, "short"][0] > 0
     both = [context_bias(agent)[LONG, 0] for agent in regime_agents()]
-    assert trend["long"] == f"{np.mean(both):+.3f} ({min(both):+.3f} to {max(both):+.3f})"
+    assert said[trend, "long"] == pytest.approx([np.mean(both), min(both), max(both)], abs=5.1e-4)
 
 
 def test_the_critic_sees_the_context_too() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from lightgbm import Booster
 
 from huracan_assets.features.recipe import FEATURE_NAMES
 from huracan_assets.learning.side_model import SidePair
@@ -18,6 +19,14 @@ def test_the_usual_lean_is_the_root_mean_square_on_the_rows_it_is_told() -> None
     np.testing.assert_array_equal(raw, np.column_stack([side.predict(FEATURES) for side in pair.sides]))
     assert pair.usual_lean == pytest.approx(np.sqrt(np.mean((raw[:, 0] - raw[:, 1]) ** 2)))
     assert np.sqrt(np.mean(pair.lean(raw) ** 2)) == pytest.approx(1.0)
+
+
+def test_a_side_is_the_mean_of_its_trees_and_its_line() -> None:
+    side = side_model(1)
+    trees = np.asarray(Booster(model_str=side.booster).predict(FEATURES, num_threads=1))
+    line = side.linear.predict(FEATURES)
+    assert (np.abs(trees - line) > 0.01).mean() > 0.9
+    np.testing.assert_allclose(side.predict(FEATURES), 0.5 * trees + 0.5 * line, rtol=1e-14)
 
 
 def test_a_lean_is_to_the_side_of_the_higher_probability_and_is_of_its_own_row() -> None:
