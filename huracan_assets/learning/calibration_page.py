@@ -12,7 +12,7 @@ from huracan_assets.learning.calibration import apply_pair
 from huracan_assets.learning.calibration_error import figures_by_regime
 from huracan_assets.learning.classroom import Classroom
 from huracan_assets.learning.records import Calibrator
-from huracan_assets.learning.side_calibrator import METHODS, SideCalibrator
+from huracan_assets.learning.side_calibrator import METHODS, RegimeMap, SideCalibrator
 from huracan_assets.observability.plots import reliability_diagram
 from huracan_assets.observability.tables import markdown_table
 
@@ -35,11 +35,13 @@ def calibration_page(
     rows = np.concatenate([fold.test for fold in room.traded])
     pairs = [(fitted.of_fold(fold.index), fold.test) for fold in room.traded]
     said = np.concatenate([apply_pair(pair, raw[test], regime[test]) for pair, test in pairs])
+    every = [one for pair in (*fitted.per_fold, fitted.final) for one in pair or ()]
     unseen = sum(np.count_nonzero(~np.isin(regime[test], list(one.regimes))) for pair, test in pairs for one in pair)
     figures, diagrams = _reliability(said, room.ts.won[rows], room.ts.uniqueness[rows], regime[rows], least_labels)
     return {
         "judged_rows": len(rows),
-        "rejected": sum(one.rejected for pair in (*fitted.per_fold, fitted.final) for one in pair or ()),
+        "rejected": sum(one.rejected for one in every),
+        "regimes_at_base_rate": sum(own.rejected for one in every for own in one.regimes.values()),
         "answers_by_all_regimes": int(unseen),
         "choices": markdown_table(list(_choices(fitted))),
         "figures": markdown_table(figures),
@@ -84,5 +86,9 @@ def _brier(one: SideCalibrator) -> dict[str, object]:
         "judged": one.trial.n_eff,
         "Brier of the base rate": one.trial.base_rate_brier,
         **{method: one.trial.brier[method] for method in METHODS},
-        "regimes": ", ".join(f"{name} {own.share:.0%}" for name, own in one.regimes.items()) or None,
+        "regimes": ", ".join(f"{name} {_own(own)}" for name, own in one.regimes.items()) or None,
     }
+
+
+def _own(own: RegimeMap) -> str:
+    return "base rate: the map was worse" if own.rejected else f"{own.share:.0%}"

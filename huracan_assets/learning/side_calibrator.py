@@ -4,6 +4,9 @@ Three maps are tried. Each is fitted on the begin of the out-of-fold record and 
 part after part; the simplest that is within a standard error of the best is fitted on the whole record. One whose Brier
 score there is no better than the base rate's is rejected; where all are, or where the map that the whole record teaches
 says the same of every score, the base rate is the answer.
+
+A single regime falls to its own base rate where the chosen map was worse there, on the same parts and by more than a
+standard error: by chance alone, the few labels of a regime speak half of the time against a map that knows something.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from pydantic import Field
 from huracan_assets.errors import ContractError
 from huracan_assets.learning.probability_maps import (
     AnyMap,
+    BaseRateMap,
     ProbabilityMap,
     base_rate_map,
     isotonic_map,
@@ -31,6 +35,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Times = NDArray[np.datetime64]
 
+BASE_RATE = "base_rate"
+REGIME_RATES = "regime_rates"  # each regime's base rate, moved towards that of all as its map is
 METHODS = ("temperature", "platt", "isotonic")  # the simplest first
 
 
@@ -51,11 +57,16 @@ class Record:
 
 
 class RegimeMap(ProbabilityMap):
-    """A regime's own map and how much of it counts."""
+    """A regime's own map and how much of it counts; all where it is a base rate, which is shrunk itself."""
 
     map: AnyMap
     n_eff: float = Field(gt=0, description="independent labels that taught it")
-    share: float = Field(ge=0, lt=1)
+    share: float = Field(ge=0, le=1)
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the chosen map was worse here than the regime's base rate."""
+        return self.map.method == BASE_RATE
 
 
 class Trial(ProbabilityMap):
@@ -84,7 +95,7 @@ class SideCalibrator(ProbabilityMap):
     @property
     def rejected(self) -> bool:
         """Whether no map was better than the base rate, or the record was too short to tell."""
-        return self.whole.method == "base_rate"
+        return self.whole.method == BASE_RATE
 
 
 def fit_side_calibrator(record: Record, settings: CalibrationSettings, embargo: timedelta) -> SideCalibrator:
@@ -94,14 +105,20 @@ def fit_side_calibrator(record: Record, settings: CalibrationSettings, embargo: 
         ContractError: the record is empty, out of order, or holds a number that is not finite.
     """
     _check(record)
-    trial, method = None, "base_rate"
     judged = judged_parts(record, settings.parts, embargo)
-    if sum(float(record.weights[later].sum()) for _, later in judged) >= settings.least_judged_labels:
-        trial, method = _choose(record, judged, settings)
-    whole, regimes = _fit(method, record, settings)
-    if _flat(whole):
-        whole, regimes = _fit("base_rate", record, settings)
-    return SideCalibrator(whole=whole, regimes=regimes, n_eff=float(record.weights.sum()), trial=trial)
+    rate = _fit(BASE_RATE, record, settings)
+    if sum(float(record.weights[later].sum()) for _, later in judged) < settings.least_judged_labels:
+        return rate
+    rows = np.concatenate([later for _, later in judged])
+    error = _judged_errors(record, judged, rows, settings)
+    trial, method = _choose(record.weights[rows], error)
+    fitted = _fit(method, record, settings)
+    if method == BASE_RATE or _flat(fitted.whole):
+        return rate.model_copy(update={"trial": trial})
+    worse = _worse_regimes(record.at(rows), error[method] - error[REGIME_RATES], settings.least_judged_labels)
+    rates = _fit(REGIME_RATES, record, settings)
+    regimes = {name: _rate_alone(rates, name) if name in worse else own for name, own in fitted.regimes.items()}
+    return fitted.model_copy(update={"trial": trial, "regimes": regimes})
 
 
 def judged_parts(record: Record, parts: int, embargo: timedelta) -> list[tuple[Ints, Ints]]:
@@ -121,23 +138,28 @@ def judged_parts(record: Record, parts: int, embargo: timedelta) -> list[tuple[I
     return [pair for pair in pairs if len(pair[0])]
 
 
-def _choose(record: Record, judged: list[tuple[Ints, Ints]], settings: CalibrationSettings) -> tuple[Trial, str]:
-    """Brier scores of the three methods and of the base rate, and the name of the method to use."""
-    rows = np.concatenate([later for _, later in judged])
-    weights, error = record.weights[rows], {}
-    for method in ("base_rate", *METHODS):
+def _judged_errors(
+    record: Record, judged: list[tuple[Ints, Ints]], rows: Ints, settings: CalibrationSettings
+) -> dict[str, Floats]:
+    """Squared errors on the judged rows (m,), of base rates and of the three methods, each fitted before its part."""
+    error = {}
+    for method in (BASE_RATE, REGIME_RATES, *METHODS):
         said = []
         for known, later in judged:
-            whole, regimes = _fit(method, record.at(known), settings)
-            fitted = SideCalibrator(whole=whole, regimes=regimes, n_eff=1.0, trial=None)
+            fitted = _fit(method, record.at(known), settings)
             said.append(fitted(record.raw[later], record.regime[later]))
         error[method] = (np.concatenate(said) - record.won[rows]) ** 2
+    return error
+
+
+def _choose(weights: Floats, error: dict[str, Floats]) -> tuple[Trial, str]:
+    """Brier scores of the three methods and of the base rate, and the name of the method to use."""
     total = float(weights.sum())
-    brier = {method: float((weights * one).sum()) / total for method, one in error.items()}
-    trial = Trial(n_eff=total, base_rate_brier=brier.pop("base_rate"), brier=brier)
+    brier = {method: float((weights * error[method]).sum()) / total for method in (BASE_RATE, *METHODS)}
+    trial = Trial(n_eff=total, base_rate_brier=brier.pop(BASE_RATE), brier=brier)
     better = [method for method in METHODS if brier[method] < trial.base_rate_brier]
     if not better:
-        return trial, "base_rate"
+        return trial, BASE_RATE
     best = min(better, key=lambda method: brier[method])
     return trial, next(method for method in better if _ties(error[method] - error[best], weights))
 
@@ -156,21 +178,36 @@ def _ties(excess: Floats, weights: Floats) -> bool:
     return bool(mean <= np.sqrt(variance / total))
 
 
-def _fit(method: str, record: Record, settings: CalibrationSettings) -> tuple[AnyMap, dict[str, RegimeMap]]:
-    if method == "base_rate":
-        return base_rate_map(record.won, record.weights), {}
-    fit = _fitter(method, settings)
-    regimes = {}
-    for name in sorted(set(record.regime.tolist())):
+def _worse_regimes(judged: Record, excess: Floats, least_labels: float) -> list[str]:
+    """Regimes whose mean excess of squared errors is more than its standard error above 0; no judge, no verdict."""
+    worse = []
+    for name in sorted(set(judged.regime.tolist())):
+        here = judged.regime == name
+        if judged.weights[here].sum() >= least_labels and not _ties(excess[here], judged.weights[here]):
+            worse.append(name)
+    return worse
+
+
+def _rate_alone(rates: SideCalibrator, name: str) -> RegimeMap:
+    (rate,) = rates(np.array([0.5]), np.array([name]))
+    return RegimeMap(map=BaseRateMap(rate=rate), n_eff=rates.regimes[name].n_eff, share=1.0)
+
+
+def _fit(method: str, record: Record, settings: CalibrationSettings) -> SideCalibrator:
+    """A method's maps on some rows, judged by nobody yet."""
+    fit, regimes = _fitter(method, settings), {}
+    for name in sorted(set(record.regime.tolist())) if method != BASE_RATE else ():
         own = record.at(record.regime == name)
         n_eff = float(own.weights.sum())
         regimes[name] = RegimeMap(map=fit(own), n_eff=n_eff, share=n_eff / (n_eff + settings.regime_prior_labels))
-    return fit(record), regimes
+    return SideCalibrator(whole=fit(record), regimes=regimes, n_eff=float(record.weights.sum()), trial=None)
 
 
 def _fitter(method: str, settings: CalibrationSettings) -> Callable[[Record], AnyMap]:
     prior = settings.isotonic_prior_labels
     fitters: dict[str, Callable[[Record], AnyMap]] = {
+        BASE_RATE: lambda of: base_rate_map(of.won, of.weights),
+        REGIME_RATES: lambda of: base_rate_map(of.won, of.weights),
         "temperature": lambda of: temperature_map(of.raw, of.won, of.weights),
         "platt": lambda of: platt_map(of.raw, of.won, of.weights),
         "isotonic": lambda of: isotonic_map(of.raw, of.won, of.weights, prior),

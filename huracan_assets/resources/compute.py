@@ -2,6 +2,7 @@
 
 Two processes with two threads each on two cores ran LightGBM twenty times slower than with one thread each:
 OpenMP's waiting threads spin. So the cores are divided by the runs, and every library is told before it loads.
+OpenMP and BLAS have one whatever the budget: they divide sums among their threads, so the last bits hang on how many.
 """
 
 from __future__ import annotations
@@ -12,14 +13,12 @@ from dataclasses import dataclass
 from huracan_assets.errors import SettingsError
 
 THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
     "NUMBA_NUM_THREADS",
     "POLARS_MAX_THREADS",
     "RAYON_NUM_THREADS",
 )
+ONE_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,7 @@ class ComputeBudget:
         return max(1, self.cores // self.concurrent_runs)
 
     def apply(self) -> None:
-        """Set every library's thread count; a value the user has set already stays."""
+        """Set every library's thread count; a value the user has set stays, but where bits depend on it it is one."""
         for variable in THREAD_VARIABLES:
             os.environ.setdefault(variable, str(self.threads))
+        os.environ.update(dict.fromkeys(ONE_THREAD_VARIABLES, "1"))

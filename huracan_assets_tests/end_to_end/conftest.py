@@ -13,6 +13,7 @@ import pytest
 
 from huracan_assets.days import DAY
 from huracan_assets.partitions import partition_key
+from huracan_assets.resources.compute import ONE_THREAD_VARIABLES, THREAD_VARIABLES
 from huracan_assets_tests.end_to_end.engine import (
     Ended,
     Engine,
@@ -25,8 +26,12 @@ from huracan_assets_tests.end_to_end.profile import APPROVING, NIGHT, SMALL, SYM
 
 NewEngine = Callable[[Mapping[str, str]], Engine]
 
-# A machine's whims: a zone with daylight saving beyond the date line, another order of sets, another language.
-ELSEWHERE = {"TZ": "Pacific/Auckland", "PYTHONHASHSEED": "12345", "LC_ALL": "C", "LANG": "de_DE.UTF-8"}
+# A machine's whims: a zone with daylight saving beyond the date line, another order of sets, another language, more
+# threads.
+ELSEWHERE = {
+    "TZ": "Pacific/Auckland", "PYTHONHASHSEED": "12345", "LC_ALL": "C", "LANG": "de_DE.UTF-8",
+    **dict.fromkeys((*THREAD_VARIABLES, *ONE_THREAD_VARIABLES), "3"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from huracan_assets.learning.calibration import apply_pair, fit_calibrators
 from huracan_assets.learning.calibration_error import figures_by_regime
 from huracan_assets.learning.calibration_page import calibration_page
 from huracan_assets.learning.classroom import Classroom
+from huracan_assets.learning.probability_maps import BaseRateMap
 from huracan_assets.learning.records import Calibrator
+from huracan_assets.learning.side_calibrator import RegimeMap
 from huracan_assets.observability.tables import formatted
 from huracan_assets_tests.learning.test_calibration import LEARNING, walk
 
@@ -47,6 +49,20 @@ def test_every_choice_has_a_line_with_the_scores_that_made_it(night: Night, page
         assert formatted(one.trial.base_rate_brier) in line
         assert all(formatted(brier) in line for brier in one.trial.brier.values())
     assert page["rejected"] == sum(one.rejected for pair in pairs for one in pair or ())
+
+
+def test_a_regime_at_its_base_rate_is_told_and_counted(night: Night, page: dict[str, Any]) -> None:
+    assert page["regimes_at_base_rate"] == 0
+    assert "base rate: the map was worse" not in page["choices"]
+    calibrator, raw, regime, room = night
+    long, short = calibrator.final
+    fallen = RegimeMap(map=BaseRateMap(rate=0.4), n_eff=50.0, share=1.0)
+    long = long.model_copy(update={"regimes": long.regimes | {"RANGE": fallen}})
+    told = calibration_page(calibrator.model_copy(update={"final": (long, short)}), raw, regime, room, LEAST)
+    assert told["regimes_at_base_rate"] == 1
+    line = next(line for line in told["choices"].splitlines() if line.startswith("| next | long"))
+    assert "RANGE base rate: the map was worse, TREND" in line
+    assert told["choices"].count("base rate: the map was worse") == 1
 
 
 def test_the_figures_are_those_of_each_segment_by_its_own_calibrators(night: Night, page: dict[str, Any]) -> None:

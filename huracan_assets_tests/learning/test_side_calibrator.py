@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -154,6 +155,85 @@ def test_it_comes_nearer_the_truth_than_the_scores_and_than_unshrunk_maps_of_the
         assert mean["chosen"] < mean["unshrunk"]
     else:
         assert mean["chosen"] < 0.8 * mean["of all"]
+
+
+def turned(seed: int, n: int = 2000, panic: float = 0.2, shift: float = -0.3) -> Record:
+    """A record in whose TREND the scores know something, while in PANIC the truth is their opposite, and `shift`ed."""
+    rng = np.random.default_rng(seed)
+    raw = logistic(-0.15 + 0.4 * rng.standard_normal(n))
+    regime = rng.choice(["TREND", "PANIC"], n, p=(1 - panic, panic))
+    truth = np.where(regime == "TREND", logistic(2.0 * log_odds(raw)), logistic(-2.0 * log_odds(raw) + shift))
+    return record(raw, (rng.random(n) < truth).astype(np.float64), regime)
+
+
+def moved_to_all(of: Record, name: str, figure: Callable[[Record], Any]) -> Any:
+    """A figure of a regime, moved towards that of all as its labels ask for."""
+    own = of.at(of.regime == name)
+    share = own.weights.sum() / (own.weights.sum() + SETTINGS.regime_prior_labels)
+    return (1 - share) * figure(of) + share * (figure(own) if len(own.raw) else 0.0)
+
+
+def rate_of(of: Record) -> float:
+    return base_rate(of.won, of.weights)
+
+
+def test_a_regime_where_the_map_is_worse_falls_to_its_base_rate_and_the_others_keep_theirs() -> None:
+    asked = np.linspace(0.2, 0.8, 7)
+    for seed in range(10):
+        of, later = turned(seed), turned(100 + seed, 20_000)
+        found, panic = fit(of), later.regime == "PANIC"
+        assert not found.rejected
+        assert {name: own.rejected for name, own in found.regimes.items()} == {"PANIC": True, "TREND": False}
+        rate = moved_to_all(of, "PANIC", rate_of)
+        np.testing.assert_allclose(found(asked, np.full(7, "PANIC")), rate, rtol=1e-12)
+        assert (np.diff(found(asked, np.full(7, "TREND"))) > 0).all()
+        brier = (found(later.raw, later.regime)[panic] - later.won[panic]) ** 2
+        assert brier.mean() <= ((rate - later.won[panic]) ** 2).mean() + 1e-12
+
+
+def test_a_regime_falls_by_the_errors_of_the_parts_that_came_after() -> None:
+    """By the library of maps: each part by what was known before it, and the mean excess against its standard error."""
+    fitters: dict[str, Any] = {
+        "temperature": temperature_map,
+        "platt": platt_map,
+        "isotonic": lambda raw, won, mass: isotonic_map(raw, won, mass, SETTINGS.isotonic_prior_labels),
+    }
+    verdicts: list[bool] = []
+    for seed in range(8):
+        of = turned(seed, 900, 0.5, -1.5)
+        of = replace(of, weights=np.random.default_rng(seed).uniform(0.2, 1.0, 900))
+        found = fit(of, parts=3)
+        for name, own in found.regimes.items():
+            mass, excess = [], []
+            for known, later in judged_parts(of, 3, EMBARGO):
+                past, here = of.at(known), of.at(later[of.regime[later] == name])
+
+                def mapped(one: Record, raw: Floats = here.raw, method: str = found.whole.method) -> Any:
+                    return fitters[method](one.raw, one.won, one.weights)(raw)
+
+                said, rate = moved_to_all(past, name, mapped), moved_to_all(past, name, rate_of)
+                excess.append((said - here.won) ** 2 - (rate - here.won) ** 2)
+                mass.append(here.weights)
+            weights, errors = np.concatenate(mass), np.concatenate(excess)
+            mean = np.average(errors, weights=weights)
+            error = np.sqrt(np.average((errors - mean) ** 2, weights=weights) / weights.sum())
+            verdicts.append(own.rejected)
+            assert own.rejected == (mean > error), (seed, name, mean, error)
+    assert 3 <= sum(verdicts) <= len(verdicts) - 3
+
+
+def test_a_regime_that_few_labels_judge_keeps_its_map() -> None:
+    of = turned(3, 1200, 0.1)
+    judged = np.concatenate([later for _, later in judged_parts(of, SETTINGS.parts, EMBARGO)])
+    labels = float(of.weights[judged[of.regime[judged] == "PANIC"]].sum())
+    assert fit(of, least_judged_labels=labels).regimes["PANIC"].rejected
+    kept = fit(of, least_judged_labels=labels + 1.0).regimes["PANIC"]
+    assert not kept.rejected and kept.share < 1.0
+
+
+def test_a_regime_that_is_like_the_others_hardly_ever_falls() -> None:
+    found = [fit(drawn(seed, 1000, 1.0)[0]) for seed in range(20)]
+    assert sum(own.rejected for one in found for own in one.regimes.values()) <= 3
 
 
 def test_a_regime_counts_by_its_labels_and_one_that_never_taught_takes_the_map_of_all() -> None:
