@@ -105,6 +105,27 @@ def recall(
     return _summary(as_of, query, found)
 
 
+def recall_day_by_day(
+    conn: Connection,
+    symbol: str,
+    map_name: str,
+    as_of: Times,
+    regime: NDArray[np.str_],
+    points: Points,
+    k: int,
+) -> pl.DataFrame:
+    """What the nights of the bars' own days recalled: a bar is told of the nights before its day, and of no later one.
+
+    The bar at 24:00 belongs to the day that ends with it. Arguments, result and errors as of `recall`.
+    """
+    day = (as_of.astype("datetime64[us]") - np.timedelta64(1, "us")).astype("datetime64[D]")
+    told = [pl.DataFrame(schema=RECALL_SCHEMA)]
+    for one in np.unique(day):
+        rows, memory = day == one, Memory(symbol, map_name, one.item())
+        told.append(recall(conn, memory, as_of[rows], regime[rows], points[rows], k))
+    return pl.concat(told)
+
+
 def check_queries(as_of: Times, points: Points) -> NDArray[np.intp]:
     """Rows that have a point.
 

@@ -1,4 +1,4 @@
-"""The page of `trade_analysis`: ranked tables and two pictures."""
+"""The page of `trade_analysis`: ranked tables and three pictures."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from huracan_assets.observability.analysis_plots import cause_bars, holding_curve
+from huracan_assets.observability.analysis_plots import cause_bars, holding_curve, refusal_intervals
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.shadow.counterfactuals import regret_rows
-from huracan_assets.shadow.missed_trades import gate_rows
+from huracan_assets.shadow.missed_trades import GateRecord, gate_rows
 from huracan_assets.shadow.off_policy import policy_rows
 from huracan_assets.shadow.other_entry import fill_rows
 from huracan_assets.shadow.post_exit import HoldingTime, holding_rows
 from huracan_assets.shadow.root_causes import LOSSES, UNEXPLAINED, WINS, Rule
 from huracan_assets.shadow.sequels import sequel_rows
 from huracan_assets.shadow.trade_analysis import Cause, TradeAnalysis
+
+Floats = NDArray[np.float64]
 
 
 class Markdown(str):
@@ -43,16 +45,15 @@ def analysis_page(judged: pl.DataFrame, document: TradeAnalysis) -> dict[str, ob
             markdown_table([{"exit": name, "share": s} for name, s in document.post_exit.shares.items()])
         ),
         "holding_times": Markdown(markdown_table(holding_rows(curve)) + f"\n\n{document.post_exit.note}"),
-        "holding_curve": Markdown(
-            holding_curve(
-                [p.minutes for p in curve],
-                _figures(curve, "net_bps"),
-                _figures(curve, "low_bps"),
-                _figures(curve, "high_bps"),
-                actual,
+        "holding_curve": Markdown(holding_curve([p.minutes for p in curve], *_intervals(curve), actual)),
+        "missed_trades": Markdown(markdown_table(gate_rows(document.missed))),
+        "missed_trades_plot": Markdown(
+            refusal_intervals(
+                [record.gate for record in document.missed],
+                *_intervals(document.missed),
+                np.array([record.independent for record in document.missed], np.float64),
             )
         ),
-        "missed_trades": Markdown(markdown_table(gate_rows(document.missed))),
         "regret": Markdown(
             markdown_table(regret_rows(document.regrets, ("exit", "no trade")))
             + f"\n\nThe same entries, replayed; {told} alternatives are judged together (Holm, 5 %)."
@@ -80,6 +81,8 @@ def _causes(causes: Sequence[Cause], rules: Sequence[Rule]) -> str:
     return markdown_table([cause.model_dump() | {"because": said[cause.cause]} for cause in causes])
 
 
-def _figures(curve: Sequence[HoldingTime], name: str) -> NDArray[np.float64]:
-    values = [getattr(point, name) for point in curve]
-    return np.array([np.nan if value is None else value for value in values], np.float64)
+def _intervals(told: Sequence[HoldingTime | GateRecord]) -> tuple[Floats, Floats, Floats]:
+    """Mean, lower and upper end of each (n,); NaN where not known."""
+    rows = [[one.net_bps, one.low_bps, one.high_bps] for one in told]
+    mean, low, high = np.array(rows, np.float64).reshape(len(rows), 3).T
+    return mean, low, high

@@ -13,7 +13,7 @@ from huracan_assets.days import DAY
 from huracan_assets.decision.assets import Policies, night_evidence
 from huracan_assets.decision.brain import Brain
 from huracan_assets.decision.policy import Evidence, decide
-from huracan_assets.errors import FeatureSetMismatch
+from huracan_assets.errors import ContractError
 from huracan_assets.features.assets import load_market
 from huracan_assets.features.feature_version import FeatureVersion
 from huracan_assets.learning.classroom import Classroom, classroom
@@ -28,14 +28,15 @@ from huracan_assets.observability.tables import markdown_table
 from huracan_assets.partitions import symbol_day
 from huracan_assets.resources import postgres
 from huracan_assets.resources.io_manager import artifact
-from huracan_assets.resources.lake import Lake
+from huracan_assets.resources.lake import Lake, content_hash
 from huracan_assets.resources.materialize import check_partitions, room
-from huracan_assets.resources.tracking import Tracking
+from huracan_assets.resources.tracking import TRIAL_SHARPE, Tracking
+from huracan_assets.resources.trials import night_trial
 from huracan_assets.settings import settings
 from huracan_assets.shadow.analysis_page import Markdown, analysis_page
 from huracan_assets.shadow.analysis_tables import replace_analysis
 from huracan_assets.shadow.contract import validate_ledger
-from huracan_assets.shadow.forward import ForwardLedger
+from huracan_assets.shadow.forward import ForwardLedger, recalled_then
 from huracan_assets.shadow.ledger import Traded, daily_returns, of_a_position, trade
 from huracan_assets.shadow.replay import Stretch, replay
 from huracan_assets.shadow.trade_analysis import Material, analyse, validate_analysis
@@ -74,11 +75,14 @@ def shadow_ledger(
     evidence = night_evidence(
         context, feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
     )
-    decisions = pl.concat(_segment(evidence, decision_policy, room_, fold.index) for fold in room_.traded)
+    decisions = segment_decisions(evidence, decision_policy, room_)
     grid, funding = window_market(feature_version)
     simulation, limits = settings().simulation, settings().decision
     market = TradeMarket.of(grid, decision_bars, funding, Costs.of(simulation), simulation, limits.position_gbp)
-    traded = trade(symbol, decisions, market, limits)
+    read = {"decision_policy": content_hash(decision_policy), "decisions": content_hash(decisions)}
+    with night_trial(symbol, day, "policy", read, limits, simulation, seed=settings().seed) as trial:
+        traded = trade(symbol, decisions, market, limits)
+        trial.finish(_tried(traded.ledger, room_, day, limits.position_gbp))
     _remember(feature_version, traded.ledger, decision_bars)
     lake = Lake.open()
     lake.write_document("shadow_ledger", symbol, day, {"refusals": dict(traded.refusals)})
@@ -90,6 +94,14 @@ def shadow_ledger(
     return artifact(traded.ledger, _metadata(traded, decisions.height, limits.position_gbp) | page)
 
 
+def _tried(ledger: pl.DataFrame, room_: Classroom, last: date, position_gbp: float) -> dict[str, float]:
+    """What the trial leaves on the record; a ledger whose days are all alike has no Sharpe ratio."""
+    first: date = room_.traded[0].test_start.astype("datetime64[D]").item()
+    daily = daily_returns(ledger, first, last, position_gbp)["net_return"].to_numpy()
+    told = {"trades": float(ledger.height)}
+    return told | ({TRIAL_SHARPE: float(daily.mean() / daily.std(ddof=1))} if np.ptp(daily) > 0.0 else {})
+
+
 def _with_limits(decisions: pl.DataFrame, traded: Traded) -> pl.DataFrame:
     """The decisions, each with what refused it in the end: a gate, a limit of the ledger, or nothing."""
     limited = traded.limited.rename({"refused_by": "limited_by"})
@@ -97,9 +109,15 @@ def _with_limits(decisions: pl.DataFrame, traded: Traded) -> pl.DataFrame:
     return joined.with_columns(refused_by=pl.coalesce("limited_by", "refused_by")).drop("limited_by")
 
 
-def _segment(evidence: Evidence, policies: Policies, room_: Classroom, index: int) -> pl.DataFrame:
-    rows = room_.folds[index].test
-    return decide(policies.of_fold(index), evidence.at(rows)).with_columns(fold=pl.lit(index, pl.Int32))
+def segment_decisions(evidence: Evidence, policies: Policies, room_: Classroom) -> pl.DataFrame:
+    """What each segment's policy decides at every bar of it, in order, and the segment as `fold`.
+
+    At every bar: that the market will refuse an order is not known at the decision.
+    """
+    return pl.concat(
+        decide(policies.of_fold(fold.index), evidence.at(fold.asked)).with_columns(fold=pl.lit(fold.index, pl.Int32))
+        for fold in room_.traded
+    )
 
 
 def _remember(version: FeatureVersion, ledger: pl.DataFrame, bars: pl.DataFrame) -> None:
@@ -186,14 +204,14 @@ def _metadata(traded: Traded, bars: int, position_gbp: float) -> dict[str, objec
     return metadata
 
 
-@dg.asset(**room("shadow", "mlflow", "json"))
+@dg.asset(**room("shadow", "mlflow", "json", "postgres"), deps=["pattern_library"])
 def forward_ledger(
-    context: dg.AssetExecutionContext,
-    feature_version: FeatureVersion,
-    decision_bars: pl.DataFrame,
-    pattern_library: pl.DataFrame,
+    context: dg.AssetExecutionContext, feature_version: FeatureVersion, decision_bars: pl.DataFrame
 ) -> dg.MaterializeResult[ForwardLedger]:
-    """The champion registered before this night trades every day since then: the live-consistency evidence."""
+    """The champion registered before this night trades every day since then: the live-consistency evidence.
+
+    Each day is decided with what the memory held then, so a later night changes no earlier day.
+    """
     day, symbol = symbol_day(context.partition_key)
     tracking = Tracking.open()
     champion = tracking.champion(symbol, before=day)
@@ -204,13 +222,15 @@ def forward_ledger(
     name = f"version {champion.version} of {champion.day}"
     try:
         brain = Brain.from_files(files, feature_version.feature_set)
-    except FeatureSetMismatch as error:
-        # No fault of this night: a champion's record ends where the recipe it was trained on does.
+    except ContractError as error:
+        # No fault of this night. What was downloaded is what was registered, so it is of another recipe, or written in
+        # an older form: the champion's record ends where the engine that made it does.
         note = f"{name} may not trade, and its record ends: {error}"
         return artifact(_no_champion(note), {"champion": name, "note": note})
     days = [past for past in feature_version.window if past > champion.day]
     bars = decision_bars.filter(pl.col("as_of").dt.offset_by("-1us").dt.date().is_in(days))
-    recalled = pattern_library.filter(pl.col("as_of").is_in(bars["as_of"].implode()))
+    with postgres.connection() as connection:
+        recalled = recalled_then(connection, feature_version, decision_bars, bars, settings())
     stretch = Stretch(symbol, days, *load_market(context, symbol, days))
     traded = replay(brain, stretch, settings(), Costs.of(settings().simulation), bars=bars, recalled=recalled)
     daily = daily_returns(traded.ledger, days[0], days[-1], settings().decision.position_gbp)

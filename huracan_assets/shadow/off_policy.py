@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.decision.ensemble import SOURCES
+from huracan_assets.decision.policy import accepted_under
 from huracan_assets.settings import AnalystSettings, DecisionSettings
 from huracan_assets.shadow.daily_mean import daily_mean
 
@@ -181,21 +182,22 @@ def other_policies(
     unknown = decisions.height - both.height
     return tuple(
         _answer(name, _as_chances(chosen), log, brought, unknown, analysts)
-        for name, chosen in _policies(both, side, action, analysts, limits).items()
+        for name, chosen in _policies(both, side, analysts, limits).items()
     )
 
 
-def _policies(
-    both: pl.DataFrame, side: Ints, action: Ints, analysts: AnalystSettings, limits: DecisionSettings
-) -> dict[str, Ints]:
-    """Each policy's action at each decision."""
-    step, confidence = analysts.confidence_step, both["confidence"].to_numpy()
-    stopped_by_bar = (both["refused_by"] == "meta_label").to_numpy()
+def _policies(both: pl.DataFrame, side: Ints, analysts: AnalystSettings, limits: DecisionSettings) -> dict[str, Ints]:
+    """Each policy's action at each decision; another confidence leaves the other gates where they are."""
+
+    def from_confidence(least: float) -> Ints:
+        return np.where(accepted_under(limits.model_copy(update={"min_confidence": least}), both), side, 0)
+
+    action, step = np.where(both["accepted"].to_numpy(), side, 0), analysts.confidence_step
     lower, higher = limits.min_confidence - step, limits.min_confidence + step
     return {
         "as it is": action,
-        f"confidence from {higher:.3g} on": np.where(confidence >= higher, action, 0),
-        f"confidence from {lower:.3g} on": np.where(stopped_by_bar & (confidence >= lower), side, action),
+        f"confidence from {higher:.3g} on": from_confidence(higher),
+        f"confidence from {lower:.3g} on": from_confidence(lower),
         "not in a range": np.where((both["regime"] == "RANGE").to_numpy(), 0, action),
         "the other side": -action,
     }

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from huracan_assets.settings import AnalystSettings
-from huracan_assets.shadow.counterfactuals import LIMIT, MARKET, Entries
+from huracan_assets.shadow.counterfactuals import LIMIT, MARKET, UNKNOWN, Entries
 from huracan_assets.shadow.daily_mean import daily_mean
 
 
@@ -53,6 +53,9 @@ def fill_record(entries: Entries, analysts: AnalystSettings) -> FillRecord:
     known = np.isfinite(share) & np.isfinite(move)
     share, move, day = share[known], move[known], entries.day[known]
     blank = FillRecord(orders=len(known), unknown=int((~known).sum()))
+    if blank.unknown > analysts.max_unknown_share * blank.orders:
+        why = f"{blank.unknown} of {blank.orders} orders have no known outcome: {UNKNOWN}"
+        return blank.model_copy(update={"why": why})
     filled = share > 0.0
     if not filled.any() or filled.all():
         return blank.model_copy(update={"why": f"of {len(share)} limits {int(filled.sum())} were filled"})

@@ -40,7 +40,10 @@ def exit_verdicts(facts: pl.DataFrame, analysts: AnalystSettings) -> pl.DataFram
 
 
 class HoldingTime(BaseModel):
-    """Mean net result of all trades had each been held for `minutes`, with its standard error and 95 % interval."""
+    """Mean net result of all trades had each been held for `minutes`, with its standard error and 95 % interval.
+
+    Null where too few days have a trade, or where more than `max_unknown_share` of the results are unknown.
+    """
 
     model_config = ConfigDict(frozen=True)
     minutes: int
@@ -53,7 +56,11 @@ class HoldingTime(BaseModel):
 
 
 class PostExit(BaseModel):
-    """The ledger's exits against what was on offer."""
+    """The ledger's exits against what was on offer.
+
+    `best_minutes` compares the holding times that are told over the trades that each of them knows; null where those
+    leave out more than `max_unknown_share` of all.
+    """
 
     model_config = ConfigDict(frozen=True)
     watched_minutes: int
@@ -77,32 +84,43 @@ def post_exit(
         day: number of each trade's day, (m,).
     """
     known = facts.filter(pl.col(AFTER[0]).is_not_null())
+    hidden = _too_few(known.height, facts.height, analysts)
     counts = facts["exit_verdict"].value_counts()
     by_verdict = dict(counts.iter_rows())
-    curve = tuple(_holding(minutes, net, day, analysts.least_days) for minutes, net in held.items())
-    told = [point for point in curve if point.net_bps is not None]
+    curve = tuple(_holding(minutes, net, day, analysts) for minutes, net in held.items())
+    told = {point.minutes: held[point.minutes] for point in curve if point.net_bps is not None}
     return PostExit(
         watched_minutes=analysts.post_exit_minutes,
         trades=facts.height,
         shares={name: by_verdict.get(name, 0) / max(facts.height, 1) for name in VERDICTS},
-        mean_further_gain_bps=_mean(known["after_best_bps"]),
+        mean_further_gain_bps=None if hidden else _mean(known["after_best_bps"]),
         mean_given_back_bps=_mean(facts["mfe_bps"] - facts["gross_bps"]),
         holding=curve,
-        best_minutes=max(told, key=_net).minutes if told else None,
+        best_minutes=_best(told, analysts),
     )
 
 
-def _net(point: HoldingTime) -> float:
-    return point.net_bps if point.net_bps is not None else -np.inf
+def _best(held: Mapping[int, pl.Series], analysts: AnalystSettings) -> int | None:
+    """The holding time of the highest mean over the trades that all of them know."""
+    if not held:
+        return None
+    net = np.column_stack([series.cast(pl.Float64).fill_null(np.nan).to_numpy() for series in held.values()])
+    common = net[~np.isnan(net).any(axis=1)]
+    return None if _too_few(len(common), len(net), analysts) else list(held)[int(np.argmax(common.mean(axis=0)))]
+
+
+def _too_few(known: int, trades: int, analysts: AnalystSettings) -> bool:
+    return trades - known > analysts.max_unknown_share * trades
 
 
 def _mean(values: pl.Series) -> float | None:
     return float(values.to_numpy().mean()) if len(values) else None
 
 
-def _holding(minutes: int, net: pl.Series, day: np.ndarray[Any, Any], least_days: int) -> HoldingTime:
+def _holding(minutes: int, net: pl.Series, day: np.ndarray[Any, Any], analysts: AnalystSettings) -> HoldingTime:
     known = net.is_not_null().to_numpy()
-    found = daily_mean(net.drop_nulls().to_numpy(), day[known], least_days)
+    hidden = _too_few(int(known.sum()), len(net), analysts)
+    found = None if hidden else daily_mean(net.drop_nulls().to_numpy(), day[known], analysts.least_days)
     return HoldingTime(
         minutes=minutes,
         trades=int(known.sum()),
@@ -117,6 +135,12 @@ def _holding(minutes: int, net: pl.Series, day: np.ndarray[Any, Any], least_days
 def holding_rows(curve: Sequence[HoldingTime]) -> list[dict[str, object]]:
     """The curve as rows of a table."""
     return [
-        {"held, minutes": p.minutes, "trades": p.trades, "net bps": p.net_bps, "standard error": p.error_bps}
+        {
+            "held, minutes": p.minutes,
+            "trades": p.trades,
+            "unknown": p.unknown,
+            "net bps": p.net_bps,
+            "standard error": p.error_bps,
+        }
         for p in curve
     ]

@@ -116,17 +116,17 @@ def deflated_sharpe(of: Moments, trials: int, trial_sharpes: Sequence[float] = (
 
     Args:
         trials: all attempts ever made, failed and killed ones included; at least 1.
-        trial_sharpes: per-period Sharpe ratios of the attempts that left one. Their sample variance is the V
-            of the
-            formula; where fewer than two are known, the sampling variance of a Sharpe of 0, 1/(T - 1).
+        trial_sharpes: per-period Sharpe ratios of the attempts that left one. The V of the formula is their sample
+            variance, and at least 1/(T - 1), the variance of a Sharpe ratio without skill: nights that share most of
+            their days resemble each other, and their small variance would deflate nothing.
 
     Raises:
         ContractError: fewer trials than trial Sharpe ratios, or none.
     """
     if trials < max(1, len(trial_sharpes)):
         raise ContractError(f"{trials} trials cannot have left {len(trial_sharpes)} Sharpe ratios: count them all")
-    known = len(trial_sharpes) >= 2
-    variance = float(np.var(np.asarray(trial_sharpes), ddof=1)) if known else 1.0 / (of.periods - 1)
+    known = float(np.var(np.asarray(trial_sharpes), ddof=1)) if len(trial_sharpes) >= 2 else 0.0
+    variance = max(known, 1.0 / (of.periods - 1))
     return probabilistic_sharpe(of, expected_max_sharpe(trials, variance))
 
 

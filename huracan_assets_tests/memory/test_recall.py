@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huracan_assets.errors import ContractError
-from huracan_assets.memory.recall import RECALL_SCHEMA, check_known, recall
+from huracan_assets.memory.recall import RECALL_SCHEMA, check_known, recall, recall_day_by_day
 from huracan_assets.memory.set_ups import Memory, compare_nights
 from huracan_assets.memory.trade_memory import replace_ledger
 from huracan_assets.regimes.regimes import REGIMES
 from huracan_assets.resources.postgres import connection
-from huracan_assets_tests.memory.ledgers import MAP, NIGHT, bars, ledger, points, remember
+from huracan_assets_tests.memory.ledgers import FIRST, MAP, NIGHT, bars, ledger, points, remember
 
 pytestmark = pytest.mark.usefixtures("engine_home")
 
@@ -153,6 +153,38 @@ def test_a_bar_without_a_point_and_a_night_without_a_past_recall_nothing() -> No
     assert ask("NOWHERE-USDT", late, regimes(3), queries, 5, before=NIGHT)["neighbours"].sum() == 0
     assert ask("NEVER-USDT", late, regimes(3), queries, 5)["nearest"].to_list() == [None] * 3
     assert ask("NEVER-USDT", late[:0], regimes(0), queries[:0], 5).schema == pl.Schema(RECALL_SCHEMA)
+
+
+def test_a_past_day_is_told_what_its_own_night_was_told() -> None:
+    """Also after later nights have been remembered, whose trades ended before the bar."""
+    nights, k = [date(2026, 3, day) for day in (1, 2, 3)], 5
+    at = np.datetime64("2026-03-01T08:00", "us") + np.arange(9) * np.timedelta64(8, "h")  # the third is that of 24:00
+    queries, asked = points(9, seed=3), regimes(9)
+    told = []
+    with connection() as conn:
+        conn.execute("DELETE FROM set_ups WHERE symbol = 'DAILY-USDT'")
+        for number, night in enumerate(nights):
+            replace_ledger(conn, "DAILY-USDT", night - timedelta(1), *_before(number), MAP)
+            compare_nights(conn, night)
+            rows = slice(3 * number, 3 * number + 3)
+            told.append(recall(conn, Memory("DAILY-USDT", MAP, night), at[rows], asked[rows], queries[rows], k))
+        found = recall_day_by_day(conn, "DAILY-USDT", MAP, at, asked, queries, k)
+        late = recall(conn, Memory("DAILY-USDT", MAP, nights[-1]), at, asked, queries, k)
+        nothing = recall_day_by_day(conn, "DAILY-USDT", MAP, at[:0], asked[:0], queries[:0], k)
+    assert found.equals(pl.concat(told))
+    assert not found.equals(late)
+    assert nothing.schema == pl.Schema(RECALL_SCHEMA)
+
+
+def _before(number: int) -> tuple[pl.DataFrame, np.ndarray]:
+    """Trades that were over before any of the nights, at times that no other number has."""
+    frame = ledger("DAILY-USDT", 40, seed=number).with_columns(
+        as_of=pl.Series(
+            FIRST + np.arange(40) * np.timedelta64(6, "h") + number * np.timedelta64(2, "h")
+        ).dt.replace_time_zone("UTC"),
+    )
+    over = frame.with_columns(entry_at=pl.col("as_of").dt.offset_by("1m"), exit_at=pl.col("as_of").dt.offset_by("30m"))
+    return over, points(40, seed=number)
 
 
 def test_bars_that_do_not_fit_are_refused() -> None:

@@ -22,6 +22,7 @@ SETTINGS = read_settings("local")
 FIRST = date(2026, 1, 1)
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 SYMBOL = "ETH-USDT"
+COST_BPS = 10.0
 
 
 def random_grid(rng: np.random.Generator, days: int, *, sigma: float = 5e-4, absent: float = 0.0) -> MinuteGrid:
@@ -104,9 +105,9 @@ def night(
 
 def random_decisions(rng: np.random.Generator, as_of: pl.Series, share: float) -> pl.DataFrame:
     """Rows as `decide` makes them."""
-    n = len(as_of)
+    n, limits = len(as_of), SETTINGS.decision
     accepted = rng.random(n) < share
-    return pl.DataFrame(
+    decisions = pl.DataFrame(
         {
             "as_of": as_of,
             "side": pl.Series(rng.choice([-1, 1], n), dtype=pl.Int8),
@@ -114,11 +115,21 @@ def random_decisions(rng: np.random.Generator, as_of: pl.Series, share: float) -
             "refused_by": np.where(accepted, "", rng.choice(["cost", "meta_label"], n)),
             "confidence": np.where(accepted, rng.uniform(0.52, 0.6, n), rng.uniform(0.45, 0.52, n)),
             "expected_net_bps": rng.normal(0, 10, n),
-            "agreement": rng.random(n),
+            "agreement": limits.min_agreement + (1.0 - limits.min_agreement) * rng.random(n),
             "size_gbp": np.where(accepted, SETTINGS.decision.position_gbp, 0.0),
             "regime": rng.choice(["TREND", "RANGE"], n),
             "engine": rng.choice(["trend", "range", "none"], n),
             **{source: rng.uniform(-1, 1, n) for source in SOURCES},
             "fold": pl.Series(np.ones(n), dtype=pl.Int32),
+            "expected_cost_bps": np.full(n, COST_BPS),
+            "stop_bps": np.full(n, 50.0),
+            "spread_bps": np.full(n, 2.0),
+            "daily_volatility": np.full(n, 0.02),
+            "similar_net_bps": np.full(n, np.nan),
         }
     )
+    # What the gate of the cost refuses falls short of its bound, and nothing else does.
+    over = (limits.min_edge_to_cost - 1.0) * COST_BPS + pl.col("expected_net_bps").abs()
+    short = pl.col("refused_by") == "cost"
+    net = decisions.with_columns(expected_net_bps=pl.when(short).then(-over - 1.0).otherwise(over))
+    return net.with_columns(expected_gross_bps=pl.col("expected_net_bps") + COST_BPS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
 from huracan_assets.settings import read_settings
@@ -108,6 +109,24 @@ def test_replay_values_every_decision_by_itself() -> None:
     traded = known.filter("accepted")
     assert as_it_is.trades == traded.height
     assert as_it_is.replay_bps == pytest.approx(float(traded["net_bps"].sum()) / known.height)
+
+
+def test_another_confidence_leaves_the_other_gates_where_they_are() -> None:
+    """A bar that fell short of the confidence and of the cost is refused with a lower confidence as well."""
+    found = night(np.random.default_rng(6), share=0.3)
+    stopped, limits = pl.col("refused_by") == "meta_label", SETTINGS.decision
+    dear = stopped & (pl.col("as_of").dt.hour() < 12)
+    decisions = found.decisions.with_columns(expected_gross_bps=pl.when(dear).then(0.0).otherwise("expected_gross_bps"))
+    answers = {line.policy: line for line in other_policies(decisions, found.outcomes, ANALYSTS, limits)}
+    known = decisions.join(found.outcomes, on=["as_of", "side"], how="inner")
+    lower = limits.min_confidence - ANALYSTS.confidence_step
+    added = known.filter(stopped & (pl.col("confidence") >= lower))
+    kept = added.filter(~dear)
+    assert 0 < kept.height < added.height
+    line = answers[f"confidence from {lower:.3g} on"]
+    assert line.trades == known.filter("accepted").height + kept.height
+    brought = [*known.filter("accepted")["net_bps"], *kept["net_bps"]]
+    assert line.replay_bps == pytest.approx(sum(brought) / known.height)
 
 
 def test_many_unknown_minutes_leave_no_answer_by_log_or_replay() -> None:

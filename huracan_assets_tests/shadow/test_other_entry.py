@@ -85,6 +85,16 @@ def test_where_all_or_none_are_filled_or_on_few_days_there_is_no_selection() -> 
     assert [row["limits"] for row in fill_rows([few])] == [12]
 
 
+def test_orders_whose_outcome_nobody_knows_leave_no_selection() -> None:
+    holes = np.zeros(20 * 1440, np.bool_)
+    holes[::200] = True
+    entries = night(np.random.default_rng(0), unknown=holes).entries
+    record = fill_record(entries, ANALYSTS)
+    assert record.unknown > 0.5 * record.orders
+    assert record.filled is record.filled_move_bps is record.selection_bps is record.low_bps is None
+    assert record.answer.startswith(f"not identified: {record.unknown} of {record.orders} orders have no known outcome")
+
+
 def test_where_entries_rest_the_market_order_is_asked_of_all_that_was_sent() -> None:
     found = by_limit()
     _, document = analyse(found.material, ANALYSTS, BY_LIMIT.simulation, BY_LIMIT.decision)

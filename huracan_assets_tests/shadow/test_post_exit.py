@@ -54,6 +54,35 @@ def test_the_best_holding_time_is_the_one_that_earned_most() -> None:
         assert point.error_bps == pytest.approx(5.0 / np.sqrt(300), rel=0.8)
 
 
+def test_a_holding_time_that_too_few_trades_know_is_not_told() -> None:
+    judged, day = verdicts(*[LOSER] * 300), np.arange(300) // 4
+    for unknown, told in ((15, True), (16, False)):
+        net = pl.Series([None] * unknown + [7.0] * (300 - unknown), dtype=pl.Float64)
+        (point,) = post_exit(judged, {30: net}, day, ANALYSTS).holding
+        assert (point.trades, point.unknown) == (300 - unknown, unknown)
+        assert (point.net_bps is None, point.low_bps is None) == (not told, not told)
+        assert post_exit(judged, {30: net}, day, ANALYSTS).best_minutes == (30 if told else None)
+
+
+def test_holding_times_are_compared_over_the_trades_that_all_of_them_know() -> None:
+    """The longer one knows nothing of ten trades that lost: that is no merit."""
+    judged, day = verdicts(*[LOSER] * 300), np.arange(300) // 4
+    short = [-300.0] * 10 + [5.0] * 290
+    held = {5: pl.Series(short), 90: pl.Series([None] * 10 + [4.0] * 290, dtype=pl.Float64)}
+    found = post_exit(judged, held, day, ANALYSTS)
+    assert [point.net_bps for point in found.holding] == [pytest.approx(np.mean(short)), 4.0]
+    assert found.best_minutes == 5
+    apart = {5: pl.Series([None] * 10 + [5.0] * 290, dtype=pl.Float64), 90: pl.Series([4.0] * 290 + [None] * 10)}
+    assert post_exit(judged, apart, day, ANALYSTS).best_minutes is None
+
+
+def test_the_gain_after_the_exit_is_of_most_trades_or_of_none() -> None:
+    for unknown, told in ((1, True), (2, False)):
+        judged = verdicts(*[LOSER] * (20 - unknown), *[LOSER | {"after_best_bps": None}] * unknown)
+        found = post_exit(judged, {}, np.arange(20), ANALYSTS)
+        assert (found.mean_further_gain_bps is not None) is told
+
+
 def test_a_fixed_holding_time_is_filled_at_the_close_of_its_minute_and_pays_both_legs() -> None:
     found = night(np.random.default_rng(8))
     entries = found.entries

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from huracan_assets.errors import FeatureSetMismatch
@@ -11,13 +9,13 @@ from huracan_assets.features.feature_sets import engine_set
 from huracan_assets.settings import read_settings
 from huracan_assets.shadow.replay import replay
 from huracan_assets.simulation.costs import Costs
-from huracan_assets_tests.decision.brains import brain, stretch
+from huracan_assets_tests.decision.brains import brain_of_an_older_recipe, stretch
 
 SETTINGS = read_settings("local")
 
 
 def test_a_replay_refuses_a_brain_of_another_recipe_and_names_both() -> None:
-    older = replace(brain(), recipe_sha256="0" * 64)
+    older = brain_of_an_older_recipe()
     with pytest.raises(FeatureSetMismatch, match="the Brain that is to trade ETH-USDT was trained on") as refused:
         replay(older, stretch(), SETTINGS, Costs.of(SETTINGS.simulation))
     assert older.feature_set.short in str(refused.value)

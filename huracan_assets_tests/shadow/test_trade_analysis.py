@@ -70,7 +70,7 @@ def test_the_page_holds_a_table_or_a_picture_of_each_answer() -> None:
     for name in ("losses", "wins", "exits", "holding_times", "missed_trades", "regret", "regret_of_size"):
         assert isinstance(page[name], Markdown)
         assert str(page[name]).startswith("| ")
-    for name in ("root_causes", "holding_curve"):
+    for name in ("root_causes", "holding_curve", "missed_trades_plot"):
         assert str(page[name]).startswith("![")
     assert "in-sample" in str(page["holding_times"]) or "flattered" in str(page["holding_times"])
 

@@ -49,6 +49,7 @@ def market_of(
         take_profit=take_profit,
         stop_loss=stop_loss,
         half_spread_bps=one * cost_bps,
+        seen_half_spread_bps=one * cost_bps,
         impact_bps=one * cost_bps,
         taker_bps=one * (rules.taker_fee_bps + 2.0 * cost_bps),
         round_trip_bps=2.0 * one * (rules.taker_fee_bps + 2.0 * cost_bps),

@@ -111,6 +111,8 @@ def test_trials_without_a_recorded_sharpe_still_deflate() -> None:
     assert one > ten > many
     assert ten == probabilistic_sharpe(of, expected_max_sharpe(10, 1 / 119))
     assert deflated_sharpe(of, 10, [0.05]) == ten
+    assert deflated_sharpe(of, 10, [0.05, 0.0501]) == ten  # nights that resemble each other flatter nobody
+    assert deflated_sharpe(of, 10, [-0.2, 0.3]) < ten
     for trials, known in ((0, []), (1, [0.1, 0.2])):
         with pytest.raises(ContractError, match="count them all"):
             deflated_sharpe(of, trials, known)
