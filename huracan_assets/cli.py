@@ -257,7 +257,7 @@ def _word(found: GateVerdict) -> str:
     from huracan_assets.observability.tables import formatted
 
     if found.approved:
-        return "approved, provisional: there is no live history yet" if found.provisional else "approved"
+        return "approved, provisional: there is too little live history yet" if found.provisional else "approved"
     because = [
         f"  {line.figure_name}: {formatted(line.figure)}, must be {line.direction} {formatted(line.bound)} "
         f"({line.sentence})"

@@ -51,7 +51,7 @@ def line(gate: str, figure: float | None, bound: float = 1.0, **more: object) ->
 
 
 def judged(home: Path, lines: list[Line]) -> None:
-    verdict = GateVerdict.of(SYMBOL, DAY, lines, settings().gates)
+    verdict = GateVerdict.of(SYMBOL, DAY, lines, settings().gates, {})
     Lake.open().write_document("gate_verdict", SYMBOL, DAY, verdict)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from huracan_assets.errors import SettingsError
 from huracan_assets.settings import CONFIG_FOLDER, deep_merge, home, read_settings
@@ -129,6 +130,11 @@ def test_an_archive_without_its_folder_says_which_variable_to_set(monkeypatch: p
         ({"simulation": {"latency_minutes": 0}}, "simulation.latency_minutes"),
         ({"learning": {"folds": 1}}, "learning.folds"),
         ({"decision": {"min_confidence": 1.5}}, "decision.min_confidence"),
+        ({"gates": {"permutation_p_max": 5.0}}, "gates.permutation_p_max"),
+        ({"gates": {"drawdown_max": -1.0}}, "gates.drawdown_max"),
+        ({"gates": {"win_rate_min": 50.0}}, "gates.win_rate_min"),
+        ({"gates": {"stress_drawdown_multiple": 0.5}}, "gates.stress_drawdown_multiple"),
+        ({"gates": {"live_days_min": 1}}, "gates.live_days_min"),
         ({"seed": None}, "seed"),
         (
             {"market": {"symbols": [{"symbol": "OLD-USDT", "delisted": "2024-01-01"}, "BTC-USDT"]}},
@@ -150,6 +156,22 @@ def test_an_archive_without_its_folder_says_which_variable_to_set(monkeypatch: p
 )
 def test_a_contradiction_or_a_value_out_of_range_is_refused_by_name(overrides: dict[str, Any], words: str) -> None:
     assert words in refusal(overrides=overrides)
+
+
+LIMITS = [
+    (section, leaf)
+    for section in read_settings("local").model_dump()
+    if isinstance(branch := getattr(read_settings("local"), section), BaseModel)
+    for leaf, value in branch
+    if isinstance(value, float)
+]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_no_figure_of_any_section_is_nan_or_infinite(value: float) -> None:
+    assert len(LIMITS) > 50
+    for section, leaf in LIMITS:
+        assert f"{section}.{leaf}" in refusal(overrides={section: {leaf: value}})
 
 
 def test_symbols_may_be_plain_strings_and_a_retired_one_is_listed_until_its_day() -> None:

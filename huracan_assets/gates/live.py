@@ -17,7 +17,8 @@ LEAST_DAYS = 2
 def live_evidence(forward: ForwardLedger) -> LiveEvidence:
     """The champion's live Sharpe ratio and its upper 95 % bound, SR + z sqrt((1 + SR^2 / 2) / T) per day (Lo 2002).
 
-    A champion that has not traded long enough to have a Sharpe ratio gives none: missing evidence, which fails.
+    A champion that has not traded long enough to have a Sharpe ratio gives none. Whether that, or a wide interval, is
+    for want of days is the gate's to say.
     """
     returns = np.array([value for _, value in forward.daily])
     sharpe = upper = None

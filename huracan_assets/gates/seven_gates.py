@@ -44,9 +44,10 @@ class LiveEvidence(BaseModel):
 
 
 class Evidence(BaseModel):
-    """All that the gates look at."""
+    """All that the gates look at; `judged` are the content hashes of what it was taken from."""
 
     model_config = ConfigDict(frozen=True)
+    judged: dict[str, str]
     walk_forward: WalkForwardReport
     seeds: SeedReport
     permutation: PermutationReport
@@ -70,7 +71,7 @@ def judge(symbol: str, day: date, evidence: Evidence, bounds: GateSettings) -> G
         *_drift(evidence.critical_drift, bounds),
         *_live(evidence.live, bounds),
     ]
-    return GateVerdict.of(symbol, day, lines, bounds)
+    return GateVerdict.of(symbol, day, lines, bounds, evidence.judged)
 
 
 def critical_features(importance: Sequence[tuple[str, float]], share: float) -> list[str]:
@@ -121,7 +122,7 @@ def _line(
 
 def _performance(evidence: Evidence, bounds: GateSettings) -> list[Line]:
     report, permutation, seeds = evidence.walk_forward, evidence.permutation, evidence.seeds
-    spread = seeds.overall
+    spread, earning = seeds.traded, sum(net > 0.0 for net in seeds.traded.net_bps)
     days, trades = float(report.days), float(report.trades)
     return [
         _line(1, "Sharpe, annualised", report.sharpe, "above", bounds.sharpe_min, days,
@@ -134,18 +135,19 @@ def _performance(evidence: Evidence, bounds: GateSettings) -> list[Line]:
               f"probability of skill after {report.trials} recorded trials of this symbol"),
         _line(1, "permutation p", permutation.p_value, "below", bounds.permutation_p_max, permutation.n_eff,
               f"share of {permutation.shifts} circular shifts of the same trades that earned as much"),
-        _line(1, "PPO seeds on one side", seeds.same_side, "above", bounds.seed_agreement_min, float(len(seeds.seeds)),
-              f"net bps of a seed, unseen: {spread.low_bps:.0f} to {spread.high_bps:.0f}, IQM {spread.iqm_bps:.0f}; "
-              f"their votes agree by {seeds.agreement:.0%} and are shrunk by it"),
+        _line(1, "PPO seeds that earn", seeds.earning, "above", bounds.seeds_earning_min, float(len(seeds.seeds)),
+              f"after costs, on the unseen segments that are traded, where staying flat is no earning; {earning} of "
+              f"{len(seeds.seeds)} did: {spread.low_bps:.0f} to {spread.high_bps:.0f} bps, IQM {spread.iqm_bps:.0f}"),
     ]  # fmt: skip
 
 
 def _risk(report: WalkForwardReport, bounds: GateSettings) -> list[Line]:
     days, trades = float(report.days), float(report.trades)
     return [
-        _line(2, "maximum drawdown", report.max_drawdown, "below", bounds.drawdown_max, days, "of the ledger's path"),
+        _line(2, "maximum drawdown", report.max_drawdown, "below", bounds.drawdown_max, days,
+              "trade by trade, each at its worst while it was open"),
         _line(2, "drawdown, 95 % of paths", report.drawdown_95, "below", bounds.drawdown_max, days,
-              "block bootstrap of the daily returns"),
+              "block bootstrap of the daily returns, which net what a day lost and won"),
         _line(2, "volatility, annualised", report.annual_volatility, "below", bounds.volatility_max, days,
               "of daily returns"),
         _line(2, "longest losing run", report.longest_losing_run, "below",
@@ -170,12 +172,14 @@ def _calibration(report: WalkForwardReport, bounds: GateSettings) -> list[Line]:
 def _stress(report: StressReport, bounds: GateSettings) -> list[Line]:
     worst = report.worst()
     limit = bounds.stress_drawdown_multiple * bounds.drawdown_max
-    broken = [result.scenario for result in report.results if not result.sound]
+    broken = [f"{result.scenario} ({result.detail})" for result in report.results if not result.sound]
+    kept = "no rule broken, nothing crashed, the data attack was quarantined"
+    silent = "not all eight ran, or nothing was traded in any world"
     return [
-        _line(4, "drawdown, worst of eight", worst.drawdown if worst else None, "below", limit,
-              float(report.days), f"worst scenario: {worst.scenario if worst else 'none ran'}"),
-        _line(4, "scenarios unsound", float(len(broken)) if report.is_complete() else None, "below", 1.0, None,
-              ", ".join(broken) if broken else "no rule broken, nothing crashed, the data attack was quarantined"),
+        _line(4, "drawdown, worst of eight", worst.drawdown if worst else None, "below", limit, float(report.days),
+              f"worst scenario: {worst.scenario}" if worst else silent),
+        _line(4, "scenarios unsound", float(len(broken)) if report.is_evidence() else None, "below", 1.0, None,
+              ", ".join(broken) or (kept if worst else silent)),
     ]  # fmt: skip
 
 
@@ -205,19 +209,30 @@ def _drift(critical: Sequence[FeatureDrift], bounds: GateSettings) -> list[Line]
 
 
 def _live(live: LiveEvidence, bounds: GateSettings) -> list[Line]:
-    name = "live over backtest Sharpe"
+    name, bound = "live over backtest Sharpe", bounds.live_sharpe_share_min
     if live.champion is None:
         return [
-            Line(gate=GATES[6], figure_name=name, figure=None, bound=bounds.live_sharpe_share_min, direction="above",
-                 n_eff=0.0, sentence=f"no live history, provisional: {live.note}", provisional=True)
+            Line(gate=GATES[6], figure_name=name, figure=None, bound=bound, direction="above", n_eff=0.0,
+                 sentence=f"no live history, provisional: {live.note}", provisional=True)
         ]  # fmt: skip
-    share = None
-    if live.sharpe_upper is not None and live.backtest_sharpe is not None and live.backtest_sharpe > 0.0:
-        share = live.sharpe_upper / live.backtest_sharpe
-    return [
-        _line(7, f"{name}, upper 95 %", share, "above", bounds.live_sharpe_share_min, float(live.days),
-              f"{live.days} days of {live.champion}; {_figure(live.sharpe)}, promised {_figure(live.backtest_sharpe)}")
-    ]  # fmt: skip
+    upper, point = _share(live.sharpe_upper, live), _share(live.sharpe, live)
+    sentence = (
+        f"{live.days} days of {live.champion}, point {_figure(point)}: Sharpe {_figure(live.sharpe)} live, "
+        f"{_figure(live.backtest_sharpe)} promised"
+    )
+    line = _line(7, f"{name}, upper 95 %", upper, "above", bound, float(live.days), sentence)
+    # Of few days the bound says little for the champion, and may yet say enough against it.
+    held = line.passed or (upper is None and _share(0.0, live) is not None)
+    if held and 0 < live.days < bounds.live_days_min:
+        few = f"provisional, fewer than {bounds.live_days_min} days: {sentence}"
+        line = line.model_copy(update={"sentence": few, "provisional": True})
+    return [line]
+
+
+def _share(sharpe: float | None, live: LiveEvidence) -> float | None:
+    """A live Sharpe ratio over the promised one; None where either is unknown or nothing was promised."""
+    promised = live.backtest_sharpe
+    return None if sharpe is None or promised is None or promised <= 0.0 else sharpe / promised
 
 
 def _figure(value: float | None) -> str:

@@ -37,16 +37,18 @@ class SeedReport(BaseModel):
     Attributes:
         seeds: of the agents, in the order of the figures.
         segments: what each earned in each test segment.
+        traded: what each earned in those whose votes the ledger trades, all but the first, which calibrates.
         overall: what each earned in all of them.
-        same_side: share of the seeds on the majority's side of zero.
-        agreement: mean over the judged bars of |sum of votes| over the sum of their sizes; the vote is shrunk by it.
+        earning: share of the seeds that earned where it is traded; who stays flat has earned nothing.
+        agreement: mean over all asked bars of |sum of votes| over the sum of their sizes; the vote is shrunk by it.
     """
 
     model_config = ConfigDict(frozen=True)
     seeds: tuple[int, ...]
     segments: tuple[Spread, ...]
+    traded: Spread
     overall: Spread
-    same_side: float
+    earning: float
     agreement: float
 
     @classmethod
@@ -55,19 +57,23 @@ class SeedReport(BaseModel):
         earned = {(row["fold"], row["seed"]): row["net_bps"] for row in tests}
         folds = sorted({fold for fold, _ in earned})
         segments = tuple(Spread.of([earned[fold, float(seed)] for seed in seeds]) for fold in folds)
-        overall = Spread.of([sum(segment.net_bps[place] for segment in segments) for place in range(len(seeds))])
-        winners = sum(net > 0.0 for net in overall.net_bps)
+        traded, overall = (
+            Spread.of([sum(earned[fold, float(seed)] for fold in some) for seed in seeds])
+            for some in ([fold for fold in folds if fold > 0.0], folds)
+        )
         return cls(
             seeds=tuple(seeds),
             segments=segments,
+            traded=traded,
             overall=overall,
-            same_side=max(winners, len(seeds) - winners) / len(seeds),
+            earning=sum(net > 0.0 for net in traded.net_bps) / len(seeds),
             agreement=agreement,
         )
 
     def rows(self) -> list[dict[str, object]]:
-        """A line for each segment and one for all, as a table."""
-        named = [*((str(place), segment) for place, segment in enumerate(self.segments)), ("all", self.overall)]
+        """A line for each segment, one for those that are traded and one for all, as a table."""
+        each = ((str(place), segment) for place, segment in enumerate(self.segments))
+        named = [*each, ("traded", self.traded), ("all", self.overall)]
         return [
             {
                 "segment": name,

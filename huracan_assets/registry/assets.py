@@ -4,13 +4,16 @@ Every asset here reads the verdict as data and refuses on it, in whatever run it
 """
 
 import tempfile
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import numpy as np
+import orjson
 import polars as pl
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 import huracan_assets
@@ -22,16 +25,17 @@ from huracan_assets.gates.verdict import GateVerdict
 from huracan_assets.learning.ppo_context import bar_context
 from huracan_assets.learning.ppo_walk_forward import vote
 from huracan_assets.learning.records import Calibrator, LightGBMModel
+from huracan_assets.observability.readable import link
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.partitions import symbol_day
-from huracan_assets.registry.bundle import write_bundle
-from huracan_assets.registry.champion import promotion
+from huracan_assets.registry.bundle import withdraw_bundle, write_bundle
+from huracan_assets.registry.champion import Promotion, promotion
 from huracan_assets.registry.manifest import RunManifest
 from huracan_assets.registry.signing import signing_key
-from huracan_assets.resources.io_manager import artifact
-from huracan_assets.resources.lake import Lake, atomic_write, canonical_json, content_hash
+from huracan_assets.resources.io_manager import Artifact, artifact
+from huracan_assets.resources.lake import atomic_write, canonical_json, content_hash
 from huracan_assets.resources.materialize import room
-from huracan_assets.resources.tracking import Tracking, folder_hash
+from huracan_assets.resources.tracking import ModelVersion, Tracking, folder_hash
 from huracan_assets.settings import home, settings
 from huracan_assets.shadow.forward import ForwardLedger
 from huracan_assets.validation.assets import LeakageFindings
@@ -41,6 +45,9 @@ from huracan_assets.validation.stress_report import StressReport
 from huracan_assets.validation.walk_forward_report import WalkForwardReport
 
 GOLDEN_BARS = 32
+AGAIN = "materialise gate_verdict again, and what follows it"
+
+Series = NDArray[np.float64]
 
 
 class Registration(BaseModel):
@@ -131,33 +138,33 @@ def registered_model(
     gate_verdict: GateVerdict,
     run_manifest: RunManifest,
 ) -> dg.MaterializeResult[Registration]:
-    """The night's Brain as a version in MLflow: alias `challenger`, and `champion` only on an approving verdict.
+    """The night's Brain as a version in MLflow: alias `challenger`, and `champion` only on a verdict that approves it.
 
     Models of another feature set than this engine makes are refused: their golden rows would be of other features.
     """
     day, symbol = symbol_day(context.partition_key)
     lightgbm_model.feature_set.refuse_unless(engine_set(), f"the model of {symbol} on {day}")
-    brain = Brain(
-        policy=decision_policy.final,
-        models=lightgbm_model.final,
-        agent=ppo_checkpoint,
-        names=lightgbm_model.names,
-        recipe_sha256=lightgbm_model.recipe_sha256,
-    )
+    brain = decision_policy.brain(lightgbm_model, ppo_checkpoint)
     evidence = {"walk_forward_report": walk_forward_report, "gate_verdict": gate_verdict, "run_manifest": run_manifest}
     files = brain.files() | {f"{name}.json": canonical_json(document) for name, document in evidence.items()}
     files["golden.json"] = canonical_json(_golden(brain, decision_bars, regimes, pattern_library))
-    decision = promotion(gate_verdict.approved, *_paired(walk_forward_report, forward_ledger, symbol))
-    tracking = Tracking.open()
-    with tempfile.TemporaryDirectory() as folder:
-        for name, data in files.items():
-            atomic_write(Path(folder) / name, data)
-        digest = folder_hash(Path(folder))
-        verdict = "approved" if gate_verdict.approved else "rejected"
-        tags = {"verdict": verdict, "feature_set": brain.feature_set.reference}
-        version = tracking.register(symbol, day, digest, Path(folder), tags, _figures(walk_forward_report))
-    tracking.set_alias(symbol, "challenger", tracking.newest(symbol).version)
-    tracking.crown(symbol, day, version.version if decision.promote else None)
+    artifacts: dict[str, Artifact] = {
+        "decision_bars": decision_bars,
+        "regimes": regimes,
+        "pattern_library": pattern_library,
+        "lightgbm_model": lightgbm_model,
+        "ppo_checkpoint": ppo_checkpoint,
+        "decision_policy": decision_policy,
+        "walk_forward_report": walk_forward_report,
+        "forward_ledger": forward_ledger,
+    }
+    refusal = _not_judged(gate_verdict, run_manifest, artifacts, brain)
+    decision = _decision(symbol, day, refusal, walk_forward_report, forward_ledger, gate_verdict)
+    verdict = "approved" if gate_verdict.approved and refusal is None else "rejected"
+    tags = {"verdict": verdict, "feature_set": brain.feature_set.reference}
+    version = _registered(symbol, day, files, tags, walk_forward_report)
+    Tracking.open().crown(symbol, day, version.version if decision.promote else None)
+    digest = version.content_sha256
     return artifact(
         Registration(symbol=symbol, day=day, content_sha256=digest, promoted=decision.promote, reason=decision.reason),
         {
@@ -165,9 +172,22 @@ def registered_model(
             "feature_set": brain.feature_set.reference,
             "aliases": "challenger, champion" if decision.promote else "challenger",
             "reason": decision.reason,
-            "mlflow": dg.MetadataValue.url(version.url),
+            "mlflow": dg.MetadataValue.md(link(f"version {version.version} in MLflow", version.url)),
         },
     )
+
+
+def _registered(
+    symbol: str, day: date, files: Mapping[str, bytes], tags: Mapping[str, str], report: WalkForwardReport
+) -> ModelVersion:
+    """The files as a version, the symbol's challenger where no later night has one."""
+    tracking = Tracking.open()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in files.items():
+            atomic_write(Path(folder) / name, data)
+        version = tracking.register(symbol, day, folder_hash(Path(folder)), Path(folder), tags, _figures(report))
+    tracking.set_alias(symbol, "challenger", tracking.newest(symbol).version)
+    return version
 
 
 @dg.asset(**room("registry", "json"))
@@ -179,21 +199,21 @@ def handoff_bundle(
     A Brain of another feature set than this engine makes ends the run: nobody would feed it what it was trained on.
     """
     day, symbol = symbol_day(context.partition_key)
+    target = home() / "bundles" / symbol / day.isoformat()
     refusal = _refusal(gate_verdict, registered_model)
+    files: dict[str, bytes] = {}
+    if refusal is None:
+        files = _files(Tracking.open().find(symbol, registered_model.content_sha256))
+        refusal = _other_files(gate_verdict, files)
     if refusal is not None:
+        withdraw_bundle(target)
         record = Handoff(symbol=symbol, day=day, handed_over=False, reason=refusal, content_sha256=None)
         return artifact(record, {"handed_over": False, "reason": refusal})
-    tracking = Tracking.open()
-    version = tracking.find(symbol, registered_model.content_sha256)
-    with tempfile.TemporaryDirectory() as folder:
-        files = {file.name: file.read_bytes() for file in tracking.download(version, Path(folder)).iterdir()}
-    pinned = Brain.from_files(files, engine_set()).feature_set.reference
-    target = home() / "bundles" / symbol / day.isoformat()
     metadata = {
         "symbol": symbol,
         "day": day.isoformat(),
         "model_sha256": registered_model.content_sha256,
-        "feature_set": pinned,
+        "feature_set": engine_set().reference,
     }
     bundle = write_bundle(target, files, metadata, approved=gate_verdict.approved, key=signing_key())
     record = Handoff(
@@ -204,7 +224,7 @@ def handoff_bundle(
         record,
         {
             "handed_over": True,
-            "folder": dg.MetadataValue.path(str(target)),
+            "folder": str(target),
             "reason": record.reason,
             "files": dg.MetadataValue.md(markdown_table(rows)),
         },
@@ -218,23 +238,70 @@ def _refusal(verdict: GateVerdict, registration: Registration) -> str | None:
     return None if registration.promoted else registration.reason
 
 
+def _not_judged(
+    verdict: GateVerdict, manifest: RunManifest, shipped: Mapping[str, Artifact], brain: Brain
+) -> str | None:
+    """Why this is not what the verdict is about: what would be shipped, or what the manifest names, is another."""
+    held = {name: content_hash(value) for name, value in shipped.items()} | {"brain": brain.sha256}
+    named = {name: digest for name, digest in manifest.data.items() if name in verdict.judged}
+    other = {*verdict.unjudged(held), *verdict.unjudged(named)}
+    if manifest.data.get("gate_verdict") != content_hash(verdict):
+        other.add("run_manifest")
+    return f"not what the gates judged: {', '.join(sorted(other))}; {AGAIN}" if other else None
+
+
+def _decision(
+    symbol: str,
+    day: date,
+    refusal: str | None,
+    report: WalkForwardReport,
+    forward: ForwardLedger,
+    verdict: GateVerdict,
+) -> Promotion:
+    """Whether the challenger is crowned. A champion that could not trade leaves no forward ledger, but its own days."""
+    if refusal is not None:
+        return Promotion(False, refusal)
+    champion = Tracking.open().champion(symbol, before=day)
+    reigning = "none" if champion is None else f"version {champion.version} of {champion.day}"
+    if forward.champion not in (None, reigning):
+        met = f"the champion is {reigning}, the forward ledger's is {forward.champion}"
+        return Promotion(False, f"{met}: materialise forward_ledger again")
+    return promotion(verdict.approved, *_paired(report, forward, champion), verdict.bounds.promotion_p_max)
+
+
+def _files(version: ModelVersion) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        return {file.name: file.read_bytes() for file in Tracking.open().download(version, Path(folder)).iterdir()}
+
+
+def _other_files(verdict: GateVerdict, files: Mapping[str, bytes]) -> str | None:
+    """Why the registered files are not what this verdict is about."""
+    other = verdict.unjudged({"brain": Brain.from_files(files, engine_set()).sha256})
+    if files.get("gate_verdict.json") != canonical_json(verdict):
+        other.append("its gate_verdict")
+    return f"what is registered was not judged by this verdict: {', '.join(other)}; {AGAIN}" if other else None
+
+
 def _paired(
-    report: WalkForwardReport, forward: ForwardLedger, symbol: str
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None, float | None]:
-    """Daily returns of challenger and champion on their common days, and the paired bootstrap's p-value."""
+    report: WalkForwardReport, forward: ForwardLedger, champion: ModelVersion | None
+) -> tuple[Series, Series | None, float | None]:
+    """Daily returns of challenger and champion on their common days, and the paired bootstrap's p-value.
+
+    The champion's are those of its own files, and beyond them its forward trades.
+    """
     challenger = dict(report.daily)
-    if forward.champion_day is None:
+    if champion is None:
         return np.array(list(challenger.values())), None, None
-    document = Lake.open().read_document("walk_forward_report", symbol, forward.champion_day)
-    champion = dict(WalkForwardReport.model_validate(document).daily) | dict(forward.daily)
-    common = sorted(set(challenger) & set(champion))
-    ours, theirs = (np.array([series[day] for day in common]) for series in (challenger, champion))
+    before = orjson.loads(_files(champion)["walk_forward_report.json"])["daily"]
+    theirs = {date.fromisoformat(day): value for day, value in before} | dict(forward.daily)
+    common = sorted(set(challenger) & set(theirs))
+    ours, other = (np.array([series[day] for day in common]) for series in (challenger, theirs))
     validation = settings().validation
     p_value = None
     if len(common) > 2 * validation.bootstrap_block_days:
         rng = np.random.default_rng([settings().seed, 7])
-        p_value = challenger_p_value(ours, theirs, validation.bootstrap_block_days, validation.bootstrap_paths, rng)
-    return ours, theirs, p_value
+        p_value = challenger_p_value(ours, other, validation.bootstrap_block_days, validation.bootstrap_paths, rng)
+    return ours, other, p_value
 
 
 def _golden(brain: Brain, bars: pl.DataFrame, regimes: pl.DataFrame, recalled: pl.DataFrame) -> dict[str, Any]:

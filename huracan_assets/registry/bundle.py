@@ -90,12 +90,22 @@ def write_bundle(
     signed = canonical_json(manifest)
     contents = {**files, MANIFEST: signed, SIGNATURE: sign(key, signed)}
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(folder.parent):
-        for left_over in folder.parent.glob(f".{folder.name}.*.tmp"):  # of a killed writer
-            shutil.rmtree(left_over)
+    with _alone(folder):
         if _contents(folder) != contents:
             _publish(folder, contents)
     return Bundle(folder, manifest, dict(files))
+
+
+def withdraw_bundle(folder: Path) -> None:
+    """Take a bundle back: in one step there is none under its name. Where none is, nothing happens."""
+    if not folder.parent.exists():
+        return
+    with _alone(folder):
+        if folder.exists():
+            aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
+            folder.rename(aside)
+            _sync(folder.parent)
+            shutil.rmtree(aside)
 
 
 def _manifest(files: Mapping[str, bytes], metadata: Mapping[str, Any], approved: bool) -> BundleManifest:
@@ -123,10 +133,12 @@ def _list_hash(files: tuple[BundledFile, ...]) -> str:
 
 
 @contextmanager
-def _alone(parent: Path) -> Iterator[None]:
-    descriptor = os.open(parent, os.O_RDONLY)
+def _alone(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder.parent, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+        for left_over in folder.parent.glob(f".{folder.name}.*.tmp"):  # of a process that was killed
+            shutil.rmtree(left_over)
         yield
     finally:
         os.close(descriptor)

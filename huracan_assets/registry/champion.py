@@ -9,9 +9,6 @@ from numpy.typing import NDArray
 
 from huracan_assets.errors import ContractError
 
-P_MAX = 0.05
-"""The paired test must be below this; a tie keeps the champion."""
-
 
 @dataclass(frozen=True)
 class Promotion:
@@ -26,6 +23,7 @@ def promotion(
     challenger_daily: NDArray[np.float64],
     champion_daily: NDArray[np.float64] | None,
     p_value: float | None,
+    p_max: float,
 ) -> Promotion:
     """Decide on a challenger.
 
@@ -35,6 +33,7 @@ def promotion(
         champion_daily: (d,) the champion's on the same days; None where the symbol has no champion.
         p_value: one-sided, of a paired block bootstrap, that the challenger is no better; None where there is
             no champion, or too few common days for a test, which keeps the champion.
+        p_max: `p_value` must be below it; a tie keeps the champion.
 
     Raises:
         ContractError: a series is not finite or not of the same days, or `p_value` is no probability.
@@ -58,7 +57,7 @@ def promotion(
         raise ContractError(f"{p_value} is no p-value: run the paired block bootstrap again")
     gain = float(np.mean(challenger_daily - champion_daily)) * 1e4
     days = len(challenger_daily)
-    found = f"by {gain:+.2f} bps a day over {days} paired days, p = {p_value:.4f} against {P_MAX}"
-    if gain > 0 and p_value < P_MAX:
+    found = f"by {gain:+.2f} bps a day over {days} paired days, p = {p_value:.4f} against {p_max}"
+    if gain > 0 and p_value < p_max:
         return Promotion(True, f"The challenger beats the champion {found}.")
     return Promotion(False, f"The champion stays: the challenger differs {found}.")

@@ -41,18 +41,20 @@ class GateSettings(Section):
     """The bounds of the seven gates (reference: gates in the architecture page)."""
 
     sharpe_min: float
-    win_rate_min: float
-    profit_factor_min: float
-    trades_min: int
-    deflated_sharpe_min: float
-    permutation_p_max: float
-    seed_agreement_min: float = Field(ge=0, le=1, description="share of PPO's seeds on one side of zero, unseen")
-    drawdown_max: float
-    volatility_max: float
-    excess_losing_run_max: int
-    brier_max: float
-    ece_max: float
-    psi_max: float
-    live_sharpe_share_min: float
-    stress_drawdown_multiple: float
+    win_rate_min: float = Field(ge=0, lt=1)
+    profit_factor_min: float = Field(ge=0)
+    trades_min: int = Field(ge=1)
+    deflated_sharpe_min: float = Field(ge=0, lt=1)
+    permutation_p_max: float = Field(gt=0, le=1)
+    seeds_earning_min: float = Field(lt=1, description="share of PPO's seeds that earn on unseen, traded segments")
+    drawdown_max: float = Field(gt=0, description="of the whole position, trade by trade and on resampled days")
+    volatility_max: float = Field(gt=0)
+    excess_losing_run_max: int = Field(ge=0, description="losses in a row beyond what chance explains")
+    brier_max: float = Field(gt=0, le=1)
+    ece_max: float = Field(gt=0, le=1)
+    psi_max: float = Field(gt=0)
+    live_sharpe_share_min: float = Field(gt=0)
+    live_days_min: int = Field(ge=2, description="with fewer, a champion that holds is provisional")
+    stress_drawdown_multiple: float = Field(ge=1, description="of drawdown_max, under the worst of eight scenarios")
     critical_gain_share: float = Field(gt=0, le=1, description="critical features: the fewest that carry this gain")
+    promotion_p_max: float = Field(gt=0, lt=1, description="of the paired test of an approved challenger and champion")

@@ -38,7 +38,7 @@ from huracan_assets.resources.lake import Lake
 from huracan_assets.resources.materialize import checked_document, room
 from huracan_assets.resources.tracking import Tracking
 from huracan_assets.settings import settings
-from huracan_assets.shadow.ledger import daily_returns
+from huracan_assets.shadow.ledger import INSTANT, daily_returns
 from huracan_assets.shadow.replay import Stretch
 from huracan_assets.simulation.assets import window_market, window_unknown
 from huracan_assets.simulation.costs import Costs
@@ -214,6 +214,7 @@ def walk_forward_report(
         Lake.open().read_document("shadow_ledger", symbol, day)["refusals"],
         counted.n_distinct,
         counted.sharpes,
+        settings().decision.position_gbp,
         settings().validation,
         settings().seed,
     )
@@ -243,7 +244,7 @@ def permutation_report(
 ) -> dg.MaterializeResult[PermutationReport]:
     """The ledger's trades against all circular shifts of themselves: dependence kept, alignment broken."""
     room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
-    rows = np.concatenate([fold.test for fold in room_.traded])
+    rows = np.concatenate([fold.asked for fold in room_.traded])
     report = permute(
         shadow_ledger,
         room_.ts.as_of[rows],
@@ -271,10 +272,11 @@ def stress_report(
     ppo_checkpoint: bytes,
     decision_policy: Policies,
 ) -> dg.MaterializeResult[StressReport]:
-    """Eight scenarios over the newest out-of-sample days, traded by the Brain that had not seen them."""
+    """Eight scenarios over the newest whole out-of-sample days, traded by the Brain that had not seen them."""
     day, symbol = symbol_day(context.partition_key)
     last = lightgbm_model.folds[-1]
-    wanted = max(last.test_start.date(), day - DAY * (settings().validation.stress_days - 1))
+    unseen = (last.test_start + DAY - INSTANT).date()  # of a day in which the segment begins, the Brain knows a part
+    wanted = max(unseen, day - DAY * (settings().validation.stress_days - 1))
     days = [past for past in feature_version.window if past >= wanted]
     brain = Brain(
         policy=decision_policy.of_fold(last.index),
@@ -293,6 +295,7 @@ def stress_report(
         report,
         {
             "days": len(days),
+            "unstressed_trades": report.unstressed_trades,
             "scenarios": dg.MetadataValue.md(markdown_table(rows)),
             "drawdown": dg.MetadataValue.md(stress_bars(names, depth, bound)),
         },

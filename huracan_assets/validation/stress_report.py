@@ -5,8 +5,9 @@ A scenario changes the candles, the bars, the costs or the delays; the Brain the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -17,11 +18,12 @@ from huracan_assets.engines.consensus import ENGINES, alpha_signals, consensus
 from huracan_assets.guards.data_quality import Evidence, quality
 from huracan_assets.regimes.regimes import classify
 from huracan_assets.settings import Settings
-from huracan_assets.shadow.ledger import Traded, daily_returns
+from huracan_assets.shadow.ledger import Traded
 from huracan_assets.shadow.replay import Stretch, replay
 from huracan_assets.simulation.costs import Costs
 from huracan_assets.validation import stress_scenarios as worlds
-from huracan_assets.validation.sharpe import max_drawdown
+from huracan_assets.validation.drawdown import trade_drawdown
+from huracan_assets.validation.risk_rules import broken_rules
 
 SCENARIOS = (
     "1 historical crisis",
@@ -36,10 +38,18 @@ SCENARIOS = (
 
 
 MISSED_FILLS = 0.2  # probability of a fill in scenario 5
+# Refusals, by name, with which a Brain that stops trading answers what a scenario does.
+UNSURE = ("no_side", "meta_label", "cost", "agreement")
+DEARER = ("cost", "spread", "below_minimum")
+WILDER = (*UNSURE, "spread", "volatility", "panic")
 
 
 class StressResult(BaseModel):
-    """One scenario. `sound`: no rule of risk broken; for the data attack, that it ended in quarantine."""
+    """One scenario.
+
+    `sound`: no rule of risk was broken, and where nothing was traded the scenario explains it; for the data attack,
+    that it ended in quarantine. `detail` says what is not.
+    """
 
     model_config = ConfigDict(frozen=True)
     scenario: str
@@ -55,15 +65,17 @@ class StressReport(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     days: int
+    unstressed_trades: int
     results: tuple[StressResult, ...]
 
-    def is_complete(self) -> bool:
-        """Whether all eight scenarios ran."""
-        return tuple(result.scenario for result in self.results) == SCENARIOS
+    def is_evidence(self) -> bool:
+        """Whether all eight scenarios ran, and something was traded: who never trades stands any world."""
+        complete = tuple(result.scenario for result in self.results) == SCENARIOS
+        return complete and self.unstressed_trades + sum(result.trades for result in self.results) > 0
 
     def worst(self) -> StressResult | None:
-        """The deepest drawdown of all; None unless all eight ran."""
-        return max(self.results, key=lambda result: unknown_first(result.drawdown)) if self.is_complete() else None
+        """The deepest drawdown of all; None unless they are evidence."""
+        return max(self.results, key=lambda result: unknown_first(result.drawdown)) if self.is_evidence() else None
 
 
 def unknown_first(figure: float) -> tuple[bool, float]:
@@ -82,6 +94,11 @@ class Subject:
     costs: Costs
     seed: int
 
+    @cached_property
+    def unstressed(self) -> Traded:
+        """What is traded in the world as it was."""
+        return replay(self.brain, self.stretch, self.settings, self.costs, bars=self.bars)
+
     def run(
         self,
         scenario: str,
@@ -91,8 +108,13 @@ class Subject:
         bars: pl.DataFrame | None = None,
         costs: Costs | None = None,
         settings: Settings | None = None,
+        silenced_by: Sequence[str] = (),
     ) -> StressResult:
-        """Trade one changed world. With other candles the bars are computed from them."""
+        """Trade one changed world. With other candles the bars are computed from them.
+
+        Args:
+            silenced_by: refusals by which this world may end all trading; where none of them grows, it has not.
+        """
         same = stretch is None
         traded = replay(
             self.brain,
@@ -101,23 +123,26 @@ class Subject:
             costs or self.costs,
             bars=(self.bars if bars is None else bars) if same else None,
         )
-        return self.measure(scenario, detail, traded)
+        return self.measure(scenario, detail, traded, silenced_by)
 
-    def measure(self, scenario: str, detail: str, traded: Traded) -> StressResult:
-        """Drawdown of what was traded."""
-        limits = self.settings.decision
-        ledger, days = traded.ledger, self.stretch.days
-        daily = daily_returns(ledger, days[0], days[-1], limits.position_gbp)["net_return"].to_numpy()
-        drawdown = max_drawdown(daily)
-        overlapping = (ledger["as_of"] < ledger["exit_at"].shift(1)).sum()
-        oversized = (ledger["size_gbp"] > limits.position_gbp).sum()
+    def measure(self, scenario: str, detail: str, traded: Traded, silenced_by: Sequence[str] = ()) -> StressResult:
+        """Drawdown of what was traded, and whether the limits of the settings were kept."""
+        limits, ledger = self.settings.decision, traded.ledger
+        drawdown = trade_drawdown(ledger, limits.position_gbp)
+        faults = broken_rules(ledger, limits)
+        missing = 0 if ledger.height else self.unstressed.ledger.height
+        if missing:
+            before, now = self.unstressed.refusals, traded.refusals
+            grown = [name for name in silenced_by if now.get(name, 0) > before.get(name, 0)]
+            detail = f"{detail}; no trade in place of {missing}, by {', '.join(grown) or 'nothing that it explains'}"
+            faults += [] if grown else ["no evidence"]
         return StressResult(
             scenario=scenario,
             trades=ledger.height,
-            net_bps=1e4 * float(daily.sum()),
+            net_bps=1e4 * float(ledger["pnl_gbp"].sum()) / limits.position_gbp,
             drawdown=drawdown,
-            sound=overlapping == 0 and oversized == 0 and bool(np.isfinite(drawdown)),
-            detail=detail,
+            sound=not faults and bool(np.isfinite(drawdown)),
+            detail="; ".join([detail, *faults]),
         )
 
 
@@ -125,6 +150,7 @@ def stress_report(subject: Subject) -> StressReport:
     """Run all eight; an exception in one is the night's failure, not a passed scenario."""
     return StressReport(
         days=len(subject.stretch.days),
+        unstressed_trades=subject.unstressed.ledger.height,
         results=tuple(run(subject, name) for run, name in zip(RUNS, SCENARIOS, strict=True)),
     )
 
@@ -138,7 +164,8 @@ def _crisis(subject: Subject, name: str) -> StressResult:
     for shape in worlds.CRISES:
         candles = worlds.crash(subject.stretch.candles, subject.stretch.days, shape)
         detail = f"{shape.name}: {shape.fall:.0%} within {shape.fall_minutes} minutes, volatility x{shape.volatility:g}"
-        results.append(subject.run(name, detail, stretch=worlds.with_candles(subject.stretch, candles)))
+        world = worlds.with_candles(subject.stretch, candles)
+        results.append(subject.run(name, detail, stretch=world, silenced_by=WILDER))
     return _worst(results)
 
 
@@ -151,13 +178,13 @@ def _bootstrap(subject: Subject, name: str) -> StressResult:
 def _noise(subject: Subject, name: str) -> StressResult:
     rng = np.random.default_rng([subject.seed, 3])
     candles = worlds.candle_noise(subject.stretch.candles, rng)
-    return subject.run(name, "prices off by 2 bps (1 sigma)", stretch=worlds.with_candles(subject.stretch, candles))
+    world = worlds.with_candles(subject.stretch, candles)
+    return subject.run(name, "prices off by 2 bps (1 sigma)", stretch=world, silenced_by=WILDER)
 
 
 def _liquidity(subject: Subject, name: str) -> StressResult:
-    return subject.run(
-        name, "spread x5, depth /5, impact x3", costs=subject.costs.shocked(spread=5.0, depth=0.2, impact=3.0)
-    )
+    costs = subject.costs.shocked(spread=5.0, depth=0.2, impact=3.0)
+    return subject.run(name, "spread x5, depth /5, impact x3", costs=costs, silenced_by=DEARER)
 
 
 def _latency(subject: Subject, name: str) -> StressResult:
@@ -166,7 +193,8 @@ def _latency(subject: Subject, name: str) -> StressResult:
         simulation = subject.settings.simulation
         worse = {"latency_minutes": simulation.latency_minutes + late, "fill_probability": MISSED_FILLS}
         settings = subject.settings.model_copy(update={"simulation": simulation.model_copy(update=worse)})
-        results.append(subject.run(name, f"{late} bars later, 1 of 5 orders filled", settings=settings))
+        detail = f"{late} bars later, 1 of 5 orders filled"
+        results.append(subject.run(name, detail, settings=settings, silenced_by=("missed",)))
     return _worst(results)
 
 
@@ -185,7 +213,12 @@ def _data_attack(subject: Subject, name: str) -> StressResult:
 
 
 def _fees(subject: Subject, name: str) -> StressResult:
-    return _worst([subject.run(name, f"fees x{times:g}", costs=subject.costs.with_fees(times)) for times in (2.0, 5.0)])
+    return _worst(
+        [
+            subject.run(name, f"fees x{times:g}", costs=subject.costs.with_fees(times), silenced_by=DEARER)
+            for times in (2.0, 5.0)
+        ]
+    )
 
 
 def _blackout(subject: Subject, name: str) -> StressResult:
@@ -193,7 +226,7 @@ def _blackout(subject: Subject, name: str) -> StressResult:
     results = [subject.run(name, "returns change sign halfway", stretch=worlds.with_candles(subject.stretch, flipped))]
     for family, names in worlds.families(subject.brain.names).items():
         dark = subject.bars.with_columns(pl.lit(None, pl.Float32).alias(feature) for feature in names)
-        results.append(subject.run(name, f"without the {family} features", bars=dark))
+        results.append(subject.run(name, f"without the {family} features", bars=dark, silenced_by=WILDER))
     worst = _worst(results)
     if _clone_is_heard_once(subject.bars):
         return worst

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from huracan_assets.learning.calibration_error import CalibrationFigures, calibration_figures, figures_by_regime
 from huracan_assets.settings import ValidationSettings
 from huracan_assets.validation.bootstrap import drawdown_quantile, sharpe_interval
+from huracan_assets.validation.drawdown import trade_drawdown
 from huracan_assets.validation.sharpe import (
     annual_sharpe,
     annual_volatility,
@@ -21,7 +22,6 @@ from huracan_assets.validation.sharpe import (
     deflated_sharpe,
     longest_losing_run,
     losing_run_bound,
-    max_drawdown,
     min_track_record_length,
     moments,
     profit_factor,
@@ -44,8 +44,8 @@ class WalkForwardReport(BaseModel):
     win_rate: float | None
     profit_factor: float | None
     annual_volatility: float | None
-    max_drawdown: float | None
-    drawdown_95: float | None
+    max_drawdown: float | None  # trade by trade, open trades at their worst
+    drawdown_95: float | None  # of the days' returns
     longest_losing_run: int | None
     losing_run_95: int
     mean_net_bps: float | None
@@ -77,13 +77,14 @@ def walk_forward_report(
     refusals: dict[str, int],
     trials: int,
     trial_sharpes: Sequence[float],
+    position_gbp: float,
     settings: ValidationSettings,
     seed: int,
 ) -> WalkForwardReport:
     """Measure a ledger.
 
     Args:
-        ledger: trades in order.
+        ledger: trades in order; drawdowns are fractions of `position_gbp`.
         daily_returns: `day`, `net_return` of each out-of-sample day, a fraction; days without a trade are 0.
         trials: all trials recorded for the symbol, killed and failed ones included.
         trial_sharpes: per-day Sharpe ratios of those that have one.
@@ -104,7 +105,7 @@ def walk_forward_report(
         win_rate=win_rate,
         profit_factor=_finite(profit_factor(ledger["pnl_gbp"].to_numpy())) if len(net) else None,
         annual_volatility=annual_volatility(daily) if traded else None,
-        max_drawdown=max_drawdown(daily) if traded else None,
+        max_drawdown=trade_drawdown(ledger, position_gbp) if traded else None,
         drawdown_95=_drawdown_95(daily, settings, seed) if traded else None,
         longest_losing_run=longest_losing_run(net) if len(net) else None,
         losing_run_95=losing_run_bound(win_rate, len(net)) if win_rate else 0,

@@ -70,16 +70,22 @@ def test_the_champion_trades_the_day_it_has_never_seen(night: Night, next_night:
     assert forward["backtest_sharpe"] == promised
 
 
-def test_gate_seven_is_provisional_only_before_there_is_a_champion(night: Night, next_night: Night) -> None:
-    for which, provisional in ((night, True), (next_night, False)):
+def test_without_a_champion_and_after_one_day_of_it_gate_seven_is_provisional_and_says_so(
+    night: Night, next_night: Night
+) -> None:
+    for which, because in ((night, "no live history"), (next_night, "fewer than 90 days: 1 days of version 1")):
         lines = which.engine.document("gate_verdict", which.symbol, which.day)["lines"]
         (live,) = [line for line in lines if line["gate"] == "7 live consistency"]
-        assert live["provisional"] is provisional
+        assert live["provisional"]
+        assert because in live["sentence"]
 
 
-def test_one_day_of_live_history_is_no_evidence_and_the_champion_stays(night: Night, next_night: Night) -> None:
-    verdict = next_night.engine.document("gate_verdict", night.symbol, next_night.day)
-    assert not verdict["approved"]
+def test_a_provisional_challenger_does_not_replace_a_champion_that_it_does_not_beat(
+    night: Night, next_night: Night
+) -> None:
+    registered = next_night.engine.document("registered_model", night.symbol, next_night.day)
+    assert not registered["promoted"]
+    assert registered["reason"].startswith("The champion stays")
     assert not next_night.engine.document("handoff_bundle", night.symbol, next_night.day)["handed_over"]
     assert next_night.aliases["champion"] == night.aliases["champion"]
 

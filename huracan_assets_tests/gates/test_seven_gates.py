@@ -19,9 +19,22 @@ from huracan_assets.gates.seven_gates import (
 )
 from huracan_assets.gates.verdict import GATES, GateVerdict
 from huracan_assets.resources.lake import canonical_json
-from huracan_assets_tests.gates.evidence import DAY, bounds, chance, evidence, live, record, regime_ece, seeds, stress
+from huracan_assets.validation.stress_report import SCENARIOS, StressReport
+from huracan_assets_tests.gates.evidence import (
+    DAY,
+    bounds,
+    chance,
+    evidence,
+    live,
+    record,
+    regime_ece,
+    scenario,
+    seeds,
+    stress,
+)
 
 BOUNDS = bounds()
+LIVE = "live over backtest Sharpe, upper 95 %"
 STEP = 1e-6
 
 
@@ -56,9 +69,9 @@ LINES: dict[str, tuple[Callable[[Any], Evidence], float, int, float]] = {
     "trades": (in_record("trades"), BOUNDS.trades_min, 1, 1),
     "deflated Sharpe": (in_record("deflated_sharpe"), BOUNDS.deflated_sharpe_min, 1, STEP),
     "permutation p": (lambda v: evidence(permutation=chance(p_value=v)), BOUNDS.permutation_p_max, -1, STEP),
-    "PPO seeds on one side": (
-        lambda v: evidence(seeds=seeds(1.0).model_copy(update={"same_side": v})),
-        BOUNDS.seed_agreement_min,
+    "PPO seeds that earn": (
+        lambda v: evidence(seeds=seeds(1.0).model_copy(update={"earning": v})),
+        BOUNDS.seeds_earning_min,
         1,
         STEP,
     ),
@@ -77,7 +90,7 @@ LINES: dict[str, tuple[Callable[[Any], Evidence], float, int, float]] = {
     ),
     "PSI, worst critical feature": (lambda v: drift(v, 1.0), BOUNDS.psi_max, -1, STEP),
     "PSI over its threshold": (lambda v: drift(v * 0.125, 0.125), 1.0, -1, STEP),
-    "live over backtest Sharpe, upper 95 %": (
+    LIVE: (
         lambda v: evidence(live=live(sharpe_upper=v * 4.0, backtest_sharpe=4.0)),
         BOUNDS.live_sharpe_share_min,
         1,
@@ -132,6 +145,18 @@ def test_all_that_passes_is_approved_by_all_seven_gates() -> None:
     }
 
 
+@pytest.mark.parametrize("winners", range(6))
+def test_most_seeds_must_have_earned(winners: int) -> None:
+    found = verdict(evidence(seeds=seeds(*[80.0] * winners, *[-80.0] * (5 - winners))))
+    assert [line.figure_name for line in found.failures] == ([] if winners >= 3 else ["PPO seeds that earn"])
+    (line,) = [line for line in found.lines if line.figure_name == "PPO seeds that earn"]
+    assert f"{winners} of 5 did" in line.sentence
+
+
+def test_agents_that_all_stay_flat_have_not_earned() -> None:
+    assert failed(evidence(seeds=seeds(*[0.0] * 5))) == ["PPO seeds that earn"]
+
+
 def test_the_worst_regime_is_named_with_its_labels() -> None:
     (line,) = verdict(in_one_regime(0.2)).failures
     assert (line.figure, line.n_eff) == (0.2, 450.0)
@@ -141,7 +166,14 @@ def test_the_worst_regime_is_named_with_its_labels() -> None:
 def test_an_unsound_scenario_fails_and_is_named() -> None:
     lines = verdict(evidence(stress=stress(sound=False))).failures
     assert [line.figure_name for line in lines] == ["scenarios unsound"]
-    assert "8 regime flip" in lines[0].sentence
+    assert lines[0].sentence == "8 regime flip and blackout (calm)"
+
+
+def test_a_brain_that_trades_in_no_world_fails_both_lines_of_stress() -> None:
+    mute = [scenario(name, trades=0, drawdown=0.0) for name in SCENARIOS]
+    silent = StressReport(days=30, unstressed_trades=0, results=tuple(mute))
+    assert failed(evidence(stress=silent)) == ["drawdown, worst of eight", "scenarios unsound"]
+    assert failed(evidence(stress=silent.model_copy(update={"unstressed_trades": 1}))) == []
 
 
 @pytest.mark.parametrize("kept", [0, 7])
@@ -208,12 +240,44 @@ def test_the_first_model_is_provisional_and_ships() -> None:
     assert [row["result"] for row in first.rows() if row["gate"] == GATES[6]] == ["provisional"]
 
 
-@pytest.mark.parametrize(
-    "unknown",
-    [{"sharpe_upper": None}, {"backtest_sharpe": None}, {"backtest_sharpe": 0.0}, {"backtest_sharpe": -1.0}],
-)
+NO_RECORD: list[dict[str, float | None]] = [
+    {"sharpe_upper": None}, {"backtest_sharpe": None}, {"backtest_sharpe": 0.0}, {"backtest_sharpe": -1.0}
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unknown", NO_RECORD)
 def test_a_champion_without_a_record_to_hold_fails(unknown: dict[str, float | None]) -> None:
-    assert failed(evidence(live=live(**unknown))) == ["live over backtest Sharpe, upper 95 %"]
+    assert failed(evidence(live=live(**unknown))) == [LIVE]
+
+
+@pytest.mark.parametrize("unknown", NO_RECORD[1:])
+def test_days_to_come_are_no_excuse_for_a_promise_that_was_never_made(unknown: dict[str, float | None]) -> None:
+    assert failed(evidence(live=live(days=1, sharpe_upper=None, **unknown))) == [LIVE]
+
+
+def test_a_champion_that_may_not_trade_has_no_days_to_wait_for() -> None:
+    assert failed(evidence(live=live(days=0, sharpe=None, sharpe_upper=None))) == [LIVE]
+
+
+@pytest.mark.parametrize("days", [1, 2, BOUNDS.live_days_min - 1, BOUNDS.live_days_min])
+def test_too_few_days_to_tell_are_provisional_and_say_so(days: int) -> None:
+    few = days < BOUNDS.live_days_min
+    known: dict[str, float | None] = {"sharpe": -17.7, "sharpe_upper": 9.0} if days > 1 else NO_RECORD[0]
+    found = verdict(evidence(live=live(days=days, **known)))
+    (line,) = [line for line in found.lines if line.gate == GATES[6]]
+    assert (found.approved, found.provisional, line.provisional) == (True, few, few)
+    assert (f"fewer than {BOUNDS.live_days_min}" in line.sentence) == few
+    assert f"{days} days" in line.sentence
+
+
+def test_a_record_that_breaks_its_promise_beyond_doubt_fails_however_short() -> None:
+    assert failed(evidence(live=live(days=5, sharpe=-40.0, sharpe_upper=-20.0))) == [LIVE]
+
+
+def test_the_point_figure_stands_beside_the_bound_of_its_interval() -> None:
+    (line,) = [line for line in verdict(evidence(live=live())).lines if line.gate == GATES[6]]
+    assert line.figure == pytest.approx(6.0 / 3.0)
+    assert "point 0.67: Sharpe 2.00 live, 3.00 promised" in line.sentence
 
 
 def test_nothing_traded_fails_every_line_of_performance_and_risk() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from huracan_assets.gates.verdict import GATES, Direction, GateVerdict, Line
+from huracan_assets.resources.lake import canonical_json
 from huracan_assets_tests.gates.evidence import DAY, bounds
 
 numbers = st.floats(-1e6, 1e6)
@@ -23,6 +26,10 @@ def line(gate: str, figure: float | None = 2.0, direction: Direction = "above", 
         sentence="because",
         provisional=provisional,
     )
+
+
+def of(lines: list[Line]) -> GateVerdict:
+    return GateVerdict.of("ETH-USDT", DAY, lines, bounds(), {"lightgbm_model": "a" * 64})
 
 
 @given(figure=numbers, bound=numbers)
@@ -45,19 +52,19 @@ def test_no_figure_has_no_margin_and_fails(figure: float | None, direction: Dire
 @pytest.mark.parametrize("absent", GATES)
 def test_without_any_one_gate_nothing_is_approved(absent: str) -> None:
     lines = [line(gate) for gate in GATES]
-    assert GateVerdict.of("ETH-USDT", DAY, lines, bounds()).approved
+    assert of(lines).approved
     without = [each for each in lines if each.gate != absent]
-    assert not GateVerdict.of("ETH-USDT", DAY, without, bounds()).approved
+    assert not of(without).approved
 
 
 def test_a_line_of_no_known_gate_approves_nothing() -> None:
     lines = [*(line(gate) for gate in GATES), line("8 luck")]
-    assert not GateVerdict.of("ETH-USDT", DAY, lines, bounds()).approved
+    assert not of(lines).approved
 
 
 def test_one_failing_line_rejects_and_is_listed_alone() -> None:
     lines = [*(line(gate) for gate in GATES), line(GATES[2], 1.0)]
-    found = GateVerdict.of("ETH-USDT", DAY, lines, bounds())
+    found = of(lines)
     assert not found.approved
     assert found.failures == (lines[-1],)
     assert [row["result"] for row in found.rows()] == ["pass"] * 7 + ["FAIL"]
@@ -65,7 +72,42 @@ def test_one_failing_line_rejects_and_is_listed_alone() -> None:
 
 def test_a_provisional_line_passes_and_marks_the_verdict() -> None:
     lines = [*(line(gate) for gate in GATES[:6]), line(GATES[6], None, provisional=True)]
-    found = GateVerdict.of("ETH-USDT", DAY, lines, bounds())
+    found = of(lines)
     assert found.approved
     assert found.provisional
     assert found.rows()[-1]["result"] == "provisional"
+
+
+def test_the_document_tells_margin_and_result_of_each_line_and_is_read_back() -> None:
+    lines = [*(line(gate) for gate in GATES[:6]), line(GATES[6], None)]
+    found = of(lines)
+    document = orjson.loads(canonical_json(found))
+    assert [row["margin"] for row in document["lines"]] == [1.0] * 6 + [None]
+    assert [row["passed"] for row in document["lines"]] == [True] * 6 + [False]
+    back = GateVerdict.model_validate(document)
+    assert back == found
+    assert canonical_json(back) == canonical_json(found)
+
+
+def test_a_document_that_says_what_its_lines_do_not_is_refused() -> None:
+    first = [*(line(gate) for gate in GATES[:6]), line(GATES[6], None, provisional=True)]
+    documents = [of([line(gate) for gate in GATES]), of(first), of([*first, line(GATES[1], 0.0)])]
+    good, provisional, rejected = (orjson.loads(canonical_json(each)) for each in documents)
+    flattered = [{**each, "provisional": True} for each in rejected["lines"]]
+    for forged in (
+        rejected | {"approved": True},
+        good | {"approved": False},
+        good | {"lines": []},
+        good | {"lines": good["lines"][:6]},
+        good | {"provisional": True},
+        provisional | {"provisional": False},
+        rejected | {"approved": True, "lines": flattered},
+    ):
+        with pytest.raises(ValidationError, match="materialise gate_verdict again"):
+            GateVerdict.model_validate(forged)
+
+
+def test_what_was_not_judged_is_named() -> None:
+    found = of([line(gate) for gate in GATES])
+    assert found.unjudged({"lightgbm_model": "a" * 64}) == []
+    assert found.unjudged({"lightgbm_model": "b" * 64, "brain": "a" * 64}) == ["brain", "lightgbm_model"]

@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 
 from huracan_assets.errors import ContractError
-from huracan_assets.registry.champion import P_MAX, promotion
+from huracan_assets.registry.champion import Promotion
+from huracan_assets.registry.champion import promotion as decide
 
 CHAMPION = np.array([0.001, -0.002, 0.003, 0.0])
 BETTER = CHAMPION + 0.001
+P_MAX = 0.02
+
+
+def promotion(approved: bool, challenger: np.ndarray, champion: np.ndarray | None, p_value: float | None) -> Promotion:
+    return decide(approved, challenger, champion, p_value, P_MAX)
 
 
 def test_nothing_replaces_a_champion_without_the_gates() -> None:
@@ -41,7 +47,7 @@ def test_the_reason_names_the_figures() -> None:
     reason = promotion(True, BETTER, CHAMPION, 0.01).reason
     assert "+10.00 bps" in reason
     assert "4 paired days" in reason
-    assert "0.0100" in reason
+    assert "0.0100 against 0.02" in reason
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from huracan_assets.decision.brain import Brain
 from huracan_assets.errors import FeatureSetMismatch
 from huracan_assets.features.feature_sets import engine_set
 from huracan_assets.features.feature_version import FeatureDay, FeatureVersion
+from huracan_assets.gates.seven_gates import judge
 from huracan_assets.gates.verdict import GateVerdict
 from huracan_assets.learning.records import LightGBMModel
 from huracan_assets.partitions import partition_key
@@ -29,10 +29,11 @@ from huracan_assets.settings import settings
 from huracan_assets.shadow.assets import forward_ledger
 from huracan_assets.shadow.forward import ForwardLedger
 from huracan_assets.validation.walk_forward_report import WalkForwardReport
-from huracan_assets_tests.decision.brains import brain
+from huracan_assets_tests.decision.brains import brain, brain_of_an_older_recipe
+from huracan_assets_tests.gates.evidence import evidence
 
 SYMBOL, TRAINED = "WAVES-USDT", date(2024, 3, 1)
-OLDER = replace(brain(), recipe_sha256="0" * 64)
+OLDER = brain_of_an_older_recipe()
 
 
 @pytest.fixture
@@ -85,9 +86,8 @@ def test_the_record_of_such_a_champion_ends_and_says_why(champion: str) -> None:
 
 def test_a_hand_over_of_such_a_brain_fails_and_leaves_no_bundle(champion: str, engine_home: Path) -> None:
     lake = Lake.open()
-    verdict = GateVerdict(
-        symbol=SYMBOL, day=TRAINED, approved=True, provisional=True, lines=(), bounds=settings().gates
-    )
+    verdict = judge(SYMBOL, TRAINED, evidence(), settings().gates)
+    assert verdict.approved
     lake.write_document("gate_verdict", SYMBOL, TRAINED, verdict)
     registered = Registration(symbol=SYMBOL, day=TRAINED, content_sha256=champion, promoted=True, reason="first")
     lake.write_document("registered_model", SYMBOL, TRAINED, registered)

@@ -44,8 +44,8 @@ def report(subject: Subject) -> StressReport:
 
 def test_all_eight_run_in_order_trade_and_are_sound(report: StressReport) -> None:
     assert tuple(result.scenario for result in report.results) == SCENARIOS
-    assert report.is_complete()
-    assert report.days == 2
+    assert report.is_evidence()
+    assert (report.days, report.unstressed_trades > 5) == (2, True)
     assert [result.scenario for result in report.results if not result.sound] == []
     assert [result.scenario for result in report.results if not result.trades] == ["6 data-feed attack"]
     assert all(math.isfinite(result.drawdown) and result.drawdown >= 0 for result in report.results)
@@ -61,7 +61,7 @@ def test_dearer_worlds_bring_less_than_the_plain_one(subject: Subject) -> None:
     assert dear.net_bps < plain.net_bps
     ledger = replay(brain(), stretch(), SETTINGS, subject.costs, bars=subject.bars).ledger
     assert plain.net_bps == pytest.approx(
-        (ledger["net_bps"] * ledger["size_gbp"]).sum() / SETTINGS.decision.position_gbp
+        float((ledger["net_bps"] * ledger["size_gbp"]).sum()) / SETTINGS.decision.position_gbp
     )
 
 
@@ -84,7 +84,11 @@ def test_an_attack_that_is_missed_is_unsound_and_named(subject: Subject) -> None
 
 
 def measured(subject: Subject, *rows: dict[str, object]) -> StressResult:
-    return subject.measure("x", "by hand", Traded(ledger(*rows), {}, pl.DataFrame(schema=LIMITED_SCHEMA)))
+    return subject.measure("x", "by hand", traded(*rows))
+
+
+def traded(*rows: dict[str, object], **refusals: int) -> Traded:
+    return Traded(ledger(*rows), refusals, pl.DataFrame(schema=LIMITED_SCHEMA))
 
 
 def test_a_consensus_that_hears_a_clone_twice_is_unsound(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,13 +105,48 @@ def test_a_consensus_that_hears_a_clone_twice_is_unsound(subject: Subject, monke
     assert "twice" in result.detail
 
 
-def test_what_was_traded_is_measured_by_day(subject: Subject) -> None:
+def test_what_was_traded_is_measured_trade_by_trade(subject: Subject) -> None:
     hour = timedelta(hours=1)
-    half = row(BEGIN + 5 * hour, 40.0, size_gbp=500.0)
+    half = row(BEGIN + 5 * hour, 40.0, size_gbp=500.0, mae_bps=-88.0)
     found = measured(subject, row(BEGIN + hour, -100.0), half, row(BEGIN + 30 * hour, -80.0))
     assert (found.trades, found.sound) == (3, True)
     assert found.net_bps == pytest.approx(-160.0)
     assert found.drawdown == pytest.approx(0.016)
+    assert measured(subject, row(BEGIN + hour, -50.0), half).drawdown == pytest.approx(0.005 + 0.01 / 2)
+
+
+def test_a_book_that_goes_on_after_its_limits_is_not_sound_and_says_which(subject: Subject) -> None:
+    """2,000 bps in a day are no fault of who could not know, but the next entry is."""
+    loss, next_ = row(BEGIN + timedelta(hours=1), -2000.0), row(BEGIN + timedelta(hours=4), 5.0)
+    assert measured(subject, loss).sound
+    found = measured(subject, loss, next_)
+    assert not found.sound
+    assert found.detail == "by hand; an entry after the day's loss; an entry after the drawdown"
+
+
+def test_silence_is_no_evidence_where_the_scenario_does_not_explain_it(subject: Subject) -> None:
+    """Dearer worlds end trading at the gate of costs; that alone is what they explain."""
+    trades = subject.unstressed.ledger.height
+    plain = subject.unstressed.refusals.get("cost", 0)
+    for refused, explained in (
+        (traded(), False),
+        (traded(cost=plain), False),
+        (traded(no_side=10_000), False),
+        (traded(cost=plain + trades), True),
+    ):
+        found = subject.measure("x", "dear", refused, silenced_by=("cost",))
+        assert found.sound == explained
+        assert f"no trade in place of {trades}" in found.detail
+    assert "no trade" not in subject.measure("x", "dear", subject.unstressed).detail
+
+
+def test_a_brain_that_never_trades_stands_nothing(subject: Subject) -> None:
+    limits = subject.brain.policy.limits.model_copy(update={"min_confidence": 1.0})
+    mute = replace(subject, brain=replace(brain(), policy=subject.brain.policy.model_copy(update={"limits": limits})))
+    found = stress_report(mute)
+    assert [result.trades for result in found.results] == [0] * 8
+    assert not found.is_evidence()
+    assert found.worst() is None
 
 
 def test_two_positions_at_once_or_one_too_large_are_not_sound(subject: Subject) -> None:
@@ -147,5 +186,5 @@ def test_the_worst_is_the_deepest_and_one_that_is_no_number_is_worse_than_all() 
 def test_without_all_eight_in_order_there_is_no_worst(kept: slice) -> None:
     whole = stress()
     part = whole.model_copy(update={"results": whole.results[kept]})
-    assert not part.is_complete()
+    assert not part.is_evidence()
     assert part.worst() is None
