@@ -24,7 +24,7 @@ from huracan_assets.features.feature_version import FeatureVersion
 from huracan_assets.gates.verdict import GateVerdict
 from huracan_assets.learning.ppo_context import bar_context
 from huracan_assets.learning.ppo_walk_forward import vote
-from huracan_assets.learning.records import Calibrator, LightGBMModel
+from huracan_assets.learning.records import LightGBMModel
 from huracan_assets.observability.readable import link
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.partitions import symbol_day
@@ -38,10 +38,7 @@ from huracan_assets.resources.materialize import room
 from huracan_assets.resources.tracking import ModelVersion, Tracking, folder_hash
 from huracan_assets.settings import home, settings
 from huracan_assets.shadow.forward import ForwardLedger
-from huracan_assets.validation.assets import LeakageFindings
 from huracan_assets.validation.bootstrap import challenger_p_value
-from huracan_assets.validation.permutation_report import PermutationReport
-from huracan_assets.validation.stress_report import StressReport
 from huracan_assets.validation.walk_forward_report import WalkForwardReport
 
 GOLDEN_BARS = 32
@@ -74,44 +71,15 @@ class Handoff(BaseModel):
 
 @dg.asset(**room("registry", "json"))
 def run_manifest(
-    context: dg.AssetExecutionContext,
-    feature_version: FeatureVersion,
-    decision_bars: pl.DataFrame,
-    trade_outcomes: pl.DataFrame,
-    pattern_library: pl.DataFrame,
-    lightgbm_model: LightGBMModel,
-    ppo_checkpoint: bytes,
-    calibrator: Calibrator,
-    decision_policy: Policies,
-    shadow_ledger: pl.DataFrame,
-    leakage_report: LeakageFindings,
-    permutation_report: PermutationReport,
-    stress_report: StressReport,
-    gate_verdict: GateVerdict,
+    context: dg.AssetExecutionContext, feature_version: FeatureVersion, gate_verdict: GateVerdict
 ) -> dg.MaterializeResult[RunManifest]:
     """Code with its uncommitted changes, settings, content hashes, seeds and package versions: what a rerun needs."""
     day, symbol = symbol_day(context.partition_key)
-    data: dict[str, Any] = {
-        "feature_version": feature_version,
-        "decision_bars": decision_bars,
-        "trade_outcomes": trade_outcomes,
-        "pattern_library": pattern_library,
-        "lightgbm_model": lightgbm_model,
-        "ppo_checkpoint": ppo_checkpoint,
-        "calibrator": calibrator,
-        "decision_policy": decision_policy,
-        "shadow_ledger": shadow_ledger,
-        "leakage_report": leakage_report,
-        "permutation_report": permutation_report,
-        "stress_report": stress_report,
-        "gate_verdict": gate_verdict,
-    }
-    hashes = {name: content_hash(value) for name, value in data.items()}
     seeds = {"engine": settings().seed}
     if settings().market.source == "synthetic":
         seeds["synthetic_market"] = settings().market.synthetic.seed
-    pinned, package = lightgbm_model.feature_set.reference, Path(huracan_assets.__path__[0])
-    manifest = RunManifest.collect(symbol, day, settings(), pinned, hashes, seeds, package)
+    pinned, package = feature_version.feature_set.reference, Path(huracan_assets.__path__[0])
+    manifest = RunManifest.collect(symbol, day, settings(), pinned, _named(gate_verdict), seeds, package)
     rows = [{"asset": name, "sha256": digest} for name, digest in manifest.data.items()]
     return artifact(
         manifest,
@@ -241,13 +209,17 @@ def _refusal(verdict: GateVerdict, registration: Registration) -> str | None:
 def _not_judged(
     verdict: GateVerdict, manifest: RunManifest, shipped: Mapping[str, Artifact], brain: Brain
 ) -> str | None:
-    """Why this is not what the verdict is about: what would be shipped, or what the manifest names, is another."""
+    """Why this is not what the verdict is about: what would be shipped is another, or the manifest of another."""
     held = {name: content_hash(value) for name, value in shipped.items()} | {"brain": brain.sha256}
-    named = {name: digest for name, digest in manifest.data.items() if name in verdict.judged}
-    other = {*verdict.unjudged(held), *verdict.unjudged(named)}
-    if manifest.data.get("gate_verdict") != content_hash(verdict):
-        other.add("run_manifest")
-    return f"not what the gates judged: {', '.join(sorted(other))}; {AGAIN}" if other else None
+    other = verdict.unjudged(held)
+    if manifest.data != _named(verdict):
+        other.append("run_manifest")
+    return f"not what the gates judged: {', '.join(other)}; {AGAIN}" if other else None
+
+
+def _named(verdict: GateVerdict) -> dict[str, str]:
+    """Content hashes of all that was judged, and of the verdict."""
+    return verdict.judged | {"gate_verdict": content_hash(verdict)}
 
 
 def _decision(

@@ -72,7 +72,7 @@ class RunManifest(BaseModel):
 
         Args:
             feature_set: name@hash of what the models were trained on.
-            data: content hash of every asset the night read or made, by name.
+            data: content hash of each artifact that was judged, and of the verdict, by name.
             seeds: by what they seed.
             package: the folder of the engine's code.
         """

@@ -74,13 +74,13 @@ def prepare(night: date, forward: ForwardLedger = FIRST, gain: float = 0.001, **
     held |= {name: lake.write_document(name, SYMBOL, night, value) for name, value in documents.items()}
     held["ppo_checkpoint"] = lake.write_weights("ppo_checkpoint", SYMBOL, night, tonight.agent)
     found = judge(SYMBOL, night, evidence(judged=held | {"brain": tonight.sha256}, **verdict), settings().gates)
-    write_verdict(night, found, held)
+    write_verdict(night, found, found.judged)
     return found
 
 
-def write_verdict(night: date, verdict: GateVerdict, held: dict[str, str]) -> None:
+def write_verdict(night: date, verdict: GateVerdict, named: dict[str, str]) -> None:
     digest = Lake.open().write_document("gate_verdict", SYMBOL, night, verdict)
-    data, pinned = held | {"gate_verdict": digest}, brain().feature_set.reference
+    data, pinned = named | {"gate_verdict": digest}, brain().feature_set.reference
     manifest = RunManifest.collect(SYMBOL, night, settings(), pinned, data, {}, Path(__file__).parent)
     Lake.open().write_document("run_manifest", SYMBOL, night, manifest)
 
@@ -161,11 +161,10 @@ def test_what_was_made_again_after_the_verdict_is_neither_crowned_nor_handed_ove
 
 def test_a_manifest_of_another_run_is_not_signed(bundles: Path) -> None:
     verdict = prepare(NIGHT)
-    held = {name: digest for name, digest in verdict.judged.items() if name != "brain"}
-    for other in (held | {"lightgbm_model": "b" * 64}, held):
-        write_verdict(NIGHT, verdict, other)
+    for named in (verdict.judged | {"lightgbm_model": "b" * 64}, verdict.judged):
+        write_verdict(NIGHT, verdict, named)
         registered, _ = run(NIGHT, "registered_model")
-        assert registered.promoted is (other == held)
+        assert registered.promoted is (named == verdict.judged)
     later = judge(SYMBOL, NIGHT, evidence(judged=verdict.judged, walk_forward=record(sharpe=4.0)), settings().gates)
     Lake.open().write_document("gate_verdict", SYMBOL, NIGHT, later)
     registered, _ = run(NIGHT, "registered_model")
@@ -277,8 +276,7 @@ def test_the_bound_of_the_paired_test_is_the_verdicts(bundles: Path) -> None:
     met = FIRST.model_copy(update={"champion": name, "champion_day": NIGHT})
     found = prepare(NIGHT + DAY, met, gain=0.004)
     strict = found.bounds.model_copy(update={"promotion_p_max": 1e-6})
-    held = {name: digest for name, digest in found.judged.items() if name != "brain"}
-    write_verdict(NIGHT + DAY, found.model_copy(update={"bounds": strict}), held)
+    write_verdict(NIGHT + DAY, found.model_copy(update={"bounds": strict}), found.judged)
     registered, _ = run(NIGHT + DAY, "registered_model")
     assert not registered.promoted
     assert "against 1e-06" in registered.reason
