@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from pydantic import ValidationError
+
 
 class HuracanError(Exception):
     """Root of the engine's own errors."""
@@ -60,3 +62,10 @@ class FeatureSetMismatch(ContractError):  # noqa: N818
 
 class BundleError(HuracanError):
     """A hand-off bundle that must not be loaded."""
+
+
+def first_fault(error: ValidationError) -> str:
+    """Where a document's first fault lies and what it is, in one line and without the document."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(map(str, fault["loc"])) or "as a whole"
+    return f"{error.error_count()} faults, the first {where}: {fault['msg']}"

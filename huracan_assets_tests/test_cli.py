@@ -81,6 +81,18 @@ def test_a_refusal_is_one_sentence_and_exit_code_1(home: Path, arguments: tuple[
     assert not (home / "postgres").exists()
 
 
+def test_a_verdict_in_an_older_form_is_told_in_a_sentence(home: Path) -> None:
+    judged(home, [line(gate, 1.5) for gate in GATES])
+    document = Lake.open().read_document("gate_verdict", SYMBOL, DAY)
+    del document["judged"]
+    Lake.open().write_document("gate_verdict", SYMBOL, DAY, document)
+    result = call("verdict", str(DAY), SYMBOL)
+    assert result.exit_code == 1
+    assert f"the verdict of {DAY}|{SYMBOL} is not one that this engine writes" in result.output
+    assert "judged: Field required. Materialise gate_verdict again" in result.output.replace("\n", " ")
+    assert "Traceback" not in result.output
+
+
 def test_the_verdict_has_each_line_with_its_bound_and_result(home: Path) -> None:
     lines = [line(gate, 1.5) for gate in GATES[:-1]]
     lines += [line(GATES[6], None, provisional=True), line(GATES[1], 0.25, 0.15, direction="below")]

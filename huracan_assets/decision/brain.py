@@ -16,7 +16,7 @@ from huracan_assets.decision.ensemble import SOURCES
 from huracan_assets.decision.policy import DecisionPolicy, Evidence, decide
 from huracan_assets.engines.consensus import consensus
 from huracan_assets.engines.leading import leading_engine
-from huracan_assets.errors import ContractError
+from huracan_assets.errors import ContractError, first_fault
 from huracan_assets.features.feature_sets import BASELINE, FeatureSet
 from huracan_assets.learning.linear_model import LinearModel
 from huracan_assets.learning.ppo_checkpoint import load, metadata
@@ -195,11 +195,7 @@ def _read(model: type[Document], name: str, files: Mapping[str, bytes]) -> Docum
     except orjson.JSONDecodeError as error:
         raise ContractError(f"{name} of the Brain cannot be read, it is no JSON: {error}. {AGAIN}") from error
     except ValidationError as error:
-        first, faults = error.errors(include_url=False, include_input=False)[0], error.error_count()
-        where = ".".join(map(str, first["loc"])) or "as a whole"
-        raise ContractError(
-            f"{name} of the Brain cannot be read, {faults} faults, the first {where}: {first['msg']}. {AGAIN}"
-        ) from error
+        raise ContractError(f"{name} of the Brain cannot be read, {first_fault(error)}. {AGAIN}") from error
 
 
 def feature_matrix(bars: pl.DataFrame, names: tuple[str, ...]) -> NDArray[np.float32]:

@@ -56,11 +56,11 @@ def analysis_page(judged: pl.DataFrame, document: TradeAnalysis) -> dict[str, ob
         ),
         "regret": Markdown(
             markdown_table(regret_rows(document.regrets, ("exit", "no trade")))
-            + f"\n\nThe same entries, replayed; {told} alternatives are judged together (Holm, 5 %)."
+            + f"\n\nThe same entries with a whole position each; {told} alternatives are judged together (Holm, 5 %)."
         ),
         "regret_of_entry": Markdown(
             markdown_table(regret_rows(document.regrets, ("entry",)))
-            + "\n\nIn bps of the position that was wanted: an order that nothing fills brings nothing.\n\n"
+            + "\n\nIn bps of a whole position: an order that nothing fills brings nothing.\n\n"
             + markdown_table(fill_rows([document.limits]))
             + "\n\nMoves are what market orders of the same decisions brought before costs, in bps."
         ),

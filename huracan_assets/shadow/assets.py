@@ -41,7 +41,7 @@ from huracan_assets.shadow.ledger import Traded, daily_returns, of_a_position, t
 from huracan_assets.shadow.replay import Stretch, replay
 from huracan_assets.shadow.trade_analysis import Material, analyse, validate_analysis
 from huracan_assets.shadow.trade_reasons import trade_reasons
-from huracan_assets.simulation.assets import window_market, window_unknown
+from huracan_assets.simulation.assets import window_market, window_trades, window_unknown
 from huracan_assets.simulation.costs import Costs
 from huracan_assets.simulation.trade_market import TradeMarket
 
@@ -76,11 +76,9 @@ def shadow_ledger(
         context, feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
     )
     decisions = segment_decisions(evidence, decision_policy, room_)
-    grid, funding = window_market(feature_version)
-    simulation, limits = settings().simulation, settings().decision
-    market = TradeMarket.of(grid, decision_bars, funding, Costs.of(simulation), simulation, limits.position_gbp)
+    market, limits = window_trades(feature_version, decision_bars), settings().decision
     read = {"decision_policy": content_hash(decision_policy), "decisions": content_hash(decisions)}
-    with night_trial(symbol, day, "policy", read, limits, simulation, seed=settings().seed) as trial:
+    with night_trial(symbol, day, "policy", read, limits, settings().simulation, seed=settings().seed) as trial:
         traded = trade(symbol, decisions, market, limits)
         trial.finish(_tried(traded.ledger, room_, day, limits.position_gbp))
     _remember(feature_version, traded.ledger, decision_bars)
@@ -96,10 +94,15 @@ def shadow_ledger(
 
 def _tried(ledger: pl.DataFrame, room_: Classroom, last: date, position_gbp: float) -> dict[str, float]:
     """What the trial leaves on the record; a ledger whose days are all alike has no Sharpe ratio."""
-    first: date = room_.traded[0].test_start.astype("datetime64[D]").item()
-    daily = daily_returns(ledger, first, last, position_gbp)["net_return"].to_numpy()
+    daily = out_of_sample_returns(ledger, room_, last, position_gbp)["net_return"].to_numpy()
     told = {"trades": float(ledger.height)}
     return told | ({TRIAL_SHARPE: float(daily.mean() / daily.std(ddof=1))} if np.ptp(daily) > 0.0 else {})
+
+
+def out_of_sample_returns(ledger: pl.DataFrame, room_: Classroom, last: date, position_gbp: float) -> pl.DataFrame:
+    """`day, net_return` over the traded segments."""
+    first: date = room_.traded[0].test_start.astype("datetime64[D]").item()
+    return daily_returns(ledger, first, last, position_gbp)
 
 
 def _with_limits(decisions: pl.DataFrame, traded: Traded) -> pl.DataFrame:

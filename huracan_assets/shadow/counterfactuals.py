@@ -69,7 +69,7 @@ class Entries:
         return np.searchsorted(self.market.as_of, self.trades["as_of"].to_numpy())
 
     def replay(self, market: TradeMarket | None = None) -> pl.Series:
-        """Net bps of the wanted position of each trade in another market, (m,); null where nobody knows.
+        """Net bps of a whole position at each trade in another market, (m,); null where nobody knows.
 
         Nobody knows it where its path holds an unknown minute, where the window ends first, or where the venue would
         have refused the order. An order that was filled in part counts for the part, an expired one brought nothing.
@@ -91,7 +91,9 @@ class Entries:
 
 
 class Regret(BaseModel):
-    """What an alternative would have brought more than the policy, a trade, in bps of the position that was wanted.
+    """What an alternative would have brought more than the policy, a trade, in bps of a whole position.
+
+    Both are replayed with the whole position, whatever size a trade had; only another size is held against that.
 
     Null figures with a `why` are not identified. `distinct`: the difference stands when all alternatives of the table
     are judged together (Holm, 5 %).

@@ -38,7 +38,8 @@ from huracan_assets.resources.lake import Lake
 from huracan_assets.resources.materialize import checked_document, room
 from huracan_assets.resources.tracking import Tracking
 from huracan_assets.settings import settings
-from huracan_assets.shadow.ledger import INSTANT, daily_returns
+from huracan_assets.shadow.assets import out_of_sample_returns
+from huracan_assets.shadow.ledger import INSTANT
 from huracan_assets.shadow.replay import Stretch
 from huracan_assets.simulation.assets import window_market, window_unknown
 from huracan_assets.simulation.costs import Costs
@@ -205,7 +206,7 @@ def walk_forward_report(
     """Sharpe, deflated by every recorded trial; drawdown, losing runs, calibration; out of sample and net."""
     day, symbol = symbol_day(context.partition_key)
     room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
-    daily = out_of_sample_returns(shadow_ledger, room_, day)
+    daily = out_of_sample_returns(shadow_ledger, room_, day, settings().decision.position_gbp)
     counted = Tracking.open().trials(symbol, day)
     report = measure(
         shadow_ledger,
@@ -300,12 +301,6 @@ def stress_report(
             "drawdown": dg.MetadataValue.md(stress_bars(names, depth, bound)),
         },
     )
-
-
-def out_of_sample_returns(ledger: pl.DataFrame, room_: Classroom, last: date) -> pl.DataFrame:
-    """`day, net_return` over the traded segments."""
-    first: date = room_.traded[0].test_start.astype("datetime64[D]").item()
-    return daily_returns(ledger, first, last, settings().decision.position_gbp)
 
 
 def _forecasts(

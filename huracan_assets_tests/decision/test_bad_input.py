@@ -139,44 +139,31 @@ def spoilt(document: bytes, *path: str | int, value: Any) -> bytes:
     return orjson.dumps(tree)
 
 
-FAULTS: dict[str, tuple[tuple[str | int, ...], Any]] = {
-    "a slope of no number": (("edge", "slope"), None),  # as NaN is written in JSON
-    "a slope of words": (("edge", "slope"), "NaN"),
-    "a slope that falls": (("edge", "slope"), -1.0),
-    "a certain base rate": (("calibrators", 0, "whole"), {"method": "base_rate", "rate": 1.0}),
-    "falling knots": (("calibrators", 1, "regimes", "TREND", "map", "y"), [0.6, 0.4]),
-    "an unknown map": (("calibrators", 1, "whole", "method"), "prophecy"),
-    "a source too few": (("ensemble", "sources"), {}),
-    "a source's record of no number": (("ensemble", "sources", "rl_agent", "right"), None),
-    "another engine's field": (("weights",), {"rl_agent": 1.0}),
+POLICY, LINES = "policy.json", "linear.json"
+FAULTS: dict[str, tuple[str, tuple[str | int, ...], Any]] = {
+    "a slope of no number": (POLICY, ("edge", "slope"), None),  # as NaN is written in JSON
+    "a slope of words": (POLICY, ("edge", "slope"), "NaN"),
+    "a slope that falls": (POLICY, ("edge", "slope"), -1.0),
+    "a certain base rate": (POLICY, ("calibrators", 0, "whole"), {"method": "base_rate", "rate": 1.0}),
+    "falling knots": (POLICY, ("calibrators", 1, "regimes", "TREND", "map", "y"), [0.6, 0.4]),
+    "an unknown map": (POLICY, ("calibrators", 1, "whole", "method"), "prophecy"),
+    "a source too few": (POLICY, ("ensemble", "sources"), {}),
+    "a source's record of no number": (POLICY, ("ensemble", "sources", "rl_agent", "right"), None),
+    "another engine's field": (POLICY, ("weights",), {"rl_agent": 1.0}),
+    "fewer coefficients than features": (LINES, ("long", "coefficient"), [0.1] * 5),
+    "a scale of zero": (LINES, ("short", "scale", 3), 0.0),
+    "a scale below zero": (LINES, ("short", "scale", 3), -1.0),
+    "no usual lean": (LINES, ("usual_lean",), 0.0),
+    "a usual lean below zero": (LINES, ("usual_lean",), -1.0),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_corrupted_policy_is_refused_and_the_fault_is_named(fault: str) -> None:
-    path, value = FAULTS[fault]
+def test_a_corrupted_document_is_refused_and_the_fault_is_named(fault: str) -> None:
+    name, path, value = FAULTS[fault]
     files = brain().files()
-    broken = files | {"policy.json": spoilt(files["policy.json"], *path, value=value)}
-    with pytest.raises(ContractError, match=r"policy\.json of the Brain cannot be read") as refused:
-        Brain.from_files(broken, engine_set())
-    assert str(path[0]) in str(refused.value)
-
-
-LINE_FAULTS: dict[str, tuple[tuple[str | int, ...], Any]] = {
-    "fewer coefficients than features": (("long", "coefficient"), [0.1] * 5),
-    "a scale of zero": (("short", "scale", 3), 0.0),
-    "a scale below zero": (("short", "scale", 3), -1.0),
-    "no usual lean": (("usual_lean",), 0.0),
-    "a usual lean below zero": (("usual_lean",), -1.0),
-}
-
-
-@pytest.mark.parametrize("fault", LINE_FAULTS)
-def test_a_corrupted_line_is_refused_and_the_fault_is_named(fault: str) -> None:
-    path, value = LINE_FAULTS[fault]
-    files = brain().files()
-    broken = files | {"linear.json": spoilt(files["linear.json"], *path, value=value)}
-    with pytest.raises(ContractError, match=r"linear\.json of the Brain cannot be read") as refused:
+    broken = files | {name: spoilt(files[name], *path, value=value)}
+    with pytest.raises(ContractError, match=f"{re.escape(name)} of the Brain cannot be read") as refused:
         Brain.from_files(broken, engine_set())
     assert str(path[0]) in str(refused.value)
 

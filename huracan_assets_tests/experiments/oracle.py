@@ -1,8 +1,9 @@
 """What traders earn who have nothing to learn: the true edge of a synthetic market, net of all costs.
 
 They decide on the same bars, pay the same costs, obey the same cost gate and limits, and trade through the same
-simulator and ledger as the engine's own policy. The oracle knows the signal x_t; the observer knows the market's laws
-and its edge, and sees of x_t what the candles show: no learner can be expected to do better.
+simulator and ledger as the engine's own policy, the whole position each time. The oracle knows the signal x_t; the
+observer knows the market's laws and its edge, and sees of x_t what the candles show: no learner can be expected to do
+better.
 """
 
 from __future__ import annotations
