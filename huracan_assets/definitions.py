@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
-
 import dagster as dg
 
-# MultiPartitionMapping, which every look-back uses, says at each start that it is in beta.
-warnings.filterwarnings("ignore", category=dg.BetaWarning)
-
-from huracan_assets import jobs, schedules, sensors  # noqa: E402
-from huracan_assets.decision import assets as decision  # noqa: E402
-from huracan_assets.engines import assets as engines  # noqa: E402
-from huracan_assets.features import assets as features  # noqa: E402
-from huracan_assets.gates import assets as gates  # noqa: E402
-from huracan_assets.guards import assets as guards  # noqa: E402
-from huracan_assets.learning import assets as learning  # noqa: E402
-from huracan_assets.market import assets as market  # noqa: E402
-from huracan_assets.market import checks as market_checks  # noqa: E402
-from huracan_assets.memory import assets as memory  # noqa: E402
-from huracan_assets.regimes import assets as regimes  # noqa: E402
-from huracan_assets.registry import assets as registry  # noqa: E402
-from huracan_assets.resources.io_manager import LakeIOManager  # noqa: E402
-from huracan_assets.shadow import assets as shadow  # noqa: E402
-from huracan_assets.simulation import assets as simulation  # noqa: E402
-from huracan_assets.validation import assets as validation  # noqa: E402
+from huracan_assets import jobs, schedules, sensors
+from huracan_assets.decision import assets as decision
+from huracan_assets.engines import assets as engines
+from huracan_assets.features import assets as features
+from huracan_assets.gates import assets as gates
+from huracan_assets.guards import assets as guards
+from huracan_assets.learning import assets as learning
+from huracan_assets.market import assets as market
+from huracan_assets.market import checks as market_checks
+from huracan_assets.memory import assets as memory
+from huracan_assets.regimes import assets as regimes
+from huracan_assets.registry import assets as registry
+from huracan_assets.resources.io_manager import LakeIOManager
+from huracan_assets.shadow import assets as shadow
+from huracan_assets.simulation import assets as simulation
+from huracan_assets.validation import assets as validation
 
 ROOMS = (
     market,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import date
 
 import dagster as dg
 
 from huracan_assets.settings import settings
+
+# MultiPartitionMapping, which every look-back uses, says at each start that it is in beta.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 days = dg.DailyPartitionsDefinition(start_date=settings().market.first_day.isoformat(), timezone="UTC")
 symbols = dg.StaticPartitionsDefinition(list(settings().market.symbol_names()))

@@ -17,7 +17,6 @@ from huracan_assets.learning.assets import VOTES_SHA256, out_of_fold
 from huracan_assets.learning.classroom import Classroom, classroom
 from huracan_assets.learning.records import Calibrator, LightGBMModel, out_of_fold_lean, utc
 from huracan_assets.observability.tables import markdown_table
-from huracan_assets.partitions import symbol_day
 from huracan_assets.resources.io_manager import artifact
 from huracan_assets.resources.lake import Lake
 from huracan_assets.resources.materialize import room
@@ -47,9 +46,8 @@ class Policies(BaseModel):
         return Brain(self.final, models.final, agent, models.names, models.recipe_sha256)
 
 
-@dg.asset(**room("decision", "json"))
+@dg.asset(**room("decision", "json"), deps=["ppo_checkpoint"])
 def decision_policy(
-    context: dg.AssetExecutionContext,
     feature_version: FeatureVersion,
     decision_bars: pl.DataFrame,
     regimes: pl.DataFrame,
@@ -57,7 +55,6 @@ def decision_policy(
     trade_outcomes: pl.DataFrame,
     pattern_library: pl.DataFrame,
     lightgbm_model: LightGBMModel,
-    ppo_checkpoint: bytes,
     calibrator: Calibrator,
 ) -> dg.MaterializeResult[Policies]:
     """Ensemble weights, expected bps, calibrators, gates and limits in one frozen policy, for each segment and for now.
@@ -66,9 +63,8 @@ def decision_policy(
     """
     room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
     evidence = night_evidence(
-        context, feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
+        feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
     )
-
     ts, known = room_.ts, {fold.index: room_.known_before(fold) for fold in room_.traded}
 
     limits = settings().decision
@@ -99,7 +95,6 @@ def _told(edge: Edge) -> dict[str, float]:
 
 
 def night_evidence(
-    context: dg.AssetExecutionContext,
     version: FeatureVersion,
     bars: pl.DataFrame,
     regimes: pl.DataFrame,
@@ -109,7 +104,6 @@ def night_evidence(
     room_: Classroom,
 ) -> Evidence:
     """What was known at each of the classroom's rows, the models' answers out of fold."""
-    day, symbol = symbol_day(context.partition_key)
     simulation, position = settings().simulation, settings().decision.position_gbp
     at = pl.Series("as_of", room_.ts.as_of.astype("datetime64[us]")).dt.replace_time_zone("UTC").to_frame()
 
@@ -117,7 +111,7 @@ def night_evidence(
         return frame.join(at, on="as_of", how="semi", maintain_order="left")
 
     grid, _ = window_market(version)
-    raw = out_of_fold(model, room_, symbol, day)
+    raw = out_of_fold(model, room_, version.symbol, version.day)
     return evidence_of(
         rows(bars),
         rows(regimes),
@@ -126,7 +120,7 @@ def night_evidence(
         rows(recalled),
         raw,
         out_of_fold_lean(model.per_fold, raw, room_.folds),
-        agents_votes(room_, symbol, day),
+        agents_votes(room_, version.symbol, version.day),
     )
 
 

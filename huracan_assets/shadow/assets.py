@@ -52,7 +52,7 @@ REASONS = "shadow_reasons"
 SHOWN_REASONS = 15
 
 
-@dg.asset(**room("shadow", "polars", "postgres"))
+@dg.asset(**room("shadow", "polars", "postgres"), deps=["ppo_checkpoint"])
 def shadow_ledger(
     context: dg.AssetExecutionContext,
     feature_version: FeatureVersion,
@@ -62,7 +62,6 @@ def shadow_ledger(
     trade_outcomes: pl.DataFrame,
     pattern_library: pl.DataFrame,
     lightgbm_model: LightGBMModel,
-    ppo_checkpoint: bytes,
     decision_policy: Policies,
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """The policy's own trades over the out-of-sample segments, one at a time, within its limits.
@@ -73,7 +72,7 @@ def shadow_ledger(
     day, symbol = symbol_day(context.partition_key)
     room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
     evidence = night_evidence(
-        context, feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
+        feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
     )
     decisions = segment_decisions(evidence, decision_policy, room_)
     market, limits = window_trades(feature_version, decision_bars), settings().decision

@@ -66,7 +66,7 @@ class LeakageFindings(BaseModel):
     proven_features: tuple[str, ...]
 
 
-@dg.asset(**room("validation", "json"), deps=["shadow_ledger"])
+@dg.asset(**room("validation", "json"), deps=["ppo_checkpoint", "shadow_ledger"])
 def leakage_report(
     context: dg.AssetExecutionContext,
     feature_version: FeatureVersion,
@@ -76,7 +76,6 @@ def leakage_report(
     trade_outcomes: pl.DataFrame,
     pattern_library: pl.DataFrame,
     lightgbm_model: LightGBMModel,
-    ppo_checkpoint: bytes,
     calibrator: Calibrator,
     decision_policy: Policies,
 ) -> dg.MaterializeResult[LeakageFindings]:
@@ -90,7 +89,7 @@ def leakage_report(
     room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
     window = _window(feature_version, decision_bars, regimes, alpha_signals, trade_outcomes, room_)
     evidence = night_evidence(
-        context, feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
+        feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
     )
     known = bar_context(room_.ts.as_of, regimes, pattern_library)
     fitted = _fitted(feature_version, decision_bars, known, lightgbm_model, calibrator, decision_policy)
@@ -237,7 +236,6 @@ def walk_forward_report(
 
 @dg.asset(**room("validation", "numpy"))
 def permutation_report(
-    context: dg.AssetExecutionContext,
     feature_version: FeatureVersion,
     decision_bars: pl.DataFrame,
     trade_outcomes: pl.DataFrame,
@@ -264,13 +262,12 @@ def permutation_report(
     )
 
 
-@dg.asset(**room("validation", "numpy"))
+@dg.asset(**room("validation", "numpy"), deps=["ppo_checkpoint"])
 def stress_report(
     context: dg.AssetExecutionContext,
     feature_version: FeatureVersion,
     decision_bars: pl.DataFrame,
     lightgbm_model: LightGBMModel,
-    ppo_checkpoint: bytes,
     decision_policy: Policies,
 ) -> dg.MaterializeResult[StressReport]:
     """Eight scenarios over the newest whole out-of-sample days, traded by the Brain that had not seen them."""

@@ -94,7 +94,7 @@ def test_the_sharpe_ratio_is_deflated_by_every_trial_on_record() -> None:
 
 
 def test_trades_are_compared_with_shifts_of_a_day_and_more_alone() -> None:
-    found = told(assets.permutation_report(context(VERSION.day), VERSION, BARS, OUTCOMES, traded(room())))
+    found = told(assets.permutation_report(VERSION, BARS, OUTCOMES, traded(room())))
     assert isinstance(found, PermutationReport)
     bars = sum(len(fold.test) for fold in room().traded)
     nearest = settings().validation.permutation_min_shift_bars
@@ -135,7 +135,7 @@ def test_stress_is_traded_by_the_brain_of_the_last_segment_on_whole_days_of_it(
     days = tuple(version(1).days[0].model_copy(update={"day": day}) for day in whole.days)
     window = VERSION.model_copy(update={"days": days, "day": night_})
     bars = whole.bars(settings().decision_minutes)
-    told(assets.stress_report(context(night_), window, bars, models, b"tonight's", seen))
+    told(assets.stress_report(context(night_), window, bars, models, seen))
     (subject,) = subjects
     assert (subject.brain.policy, subject.brain.agent) == (policies[0], brain().agent)
     assert subject.brain.models == last != models.final
