@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from huracan_assets.days import days_between, days_until, utc_now
 from huracan_assets.errors import MarketError
+from huracan_assets.features.recipe import WARM_UP_DAYS
 from huracan_assets.health.night_report import NightReport, SymbolRun, night_report
 from huracan_assets.market.assets import first_days, heal_history, market_source
 from huracan_assets.market.book_recorder import record_order_book
@@ -137,7 +138,8 @@ def pick_universe(context: dg.OpExecutionContext) -> None:
     failed = heal_history(context, begins, days_until(day, market.universe.days))
     for symbol, error in (*unknown.items(), *failed.items()):
         context.log.warning(f"{symbol}: {error}")
-    found = choose(day, begins, partial(_history, lake), market.universe, settings().min_age_days, unknown)
+    min_age_days = settings().look_back_days + WARM_UP_DAYS
+    found = choose(day, begins, partial(_history, lake), market.universe, min_age_days, unknown)
     lake.write_document("universe", ALL, day, found)
     context.log_event(_recorded("universe", day, found, _universe_metadata(found)))
     if not found.picked:

@@ -62,7 +62,7 @@ def small_market(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Se
     broken.with_columns(pl.when(on_the_day).then(-1.0).otherwise(pl.col("low")).alias("low")).write_parquet(
         archive / "BAD-USDT.parquet"
     )
-    rules = {"size": 2, "days": 5, "warm_up_days": 1, "min_completeness": 0.9}
+    rules = {"size": 2, "days": 5, "min_completeness": 0.9}
     market = {"source": "archive", "archive": archive, "symbols": CANDIDATES, "witnesses": [], "universe": rules}
     learning = {"first_train_days": 2, "folds": 2}
     found = read_settings(overrides={"look_back_days": 6, "learning": learning, "market": market})
@@ -122,7 +122,7 @@ def test_where_nobody_is_eligible_the_universe_is_red_and_recorded_and_so_is_the
     result = run_universe(instance)
     assert not result.success
     (failure,) = [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE]
-    assert "BTC-USDT: 11 days old, a Brain needs 151" in str(failure.step_failure_data.user_failure_data)
+    assert "BTC-USDT: 11 days old, a Brain needs 153" in str(failure.step_failure_data.user_failure_data)
     found = read_universe(Lake.open(), DAY)
     assert found is not None
     assert found.picked == ()

@@ -16,8 +16,8 @@ from huracan_assets.errors import ContractError
 # Affinities: 1 in the regime the idea is made for; elsewhere a judgement, low enough that the other engine
 # leads.
 ENGINES: tuple[Engine, ...] = (
-    Engine("trend", {"TREND": 1.0, "RANGE": 0.3, "PANIC": 0.3}, trend_engine.NEEDS, trend_engine.trend),
-    Engine("range", {"TREND": 0.3, "RANGE": 1.0, "PANIC": 0.1}, range_engine.NEEDS, range_engine.fade),
+    Engine("trend", {"TREND": 1.0, "RANGE": 0.3, "PANIC": 0.3}, trend_engine.trend),
+    Engine("range", {"TREND": 0.3, "RANGE": 1.0, "PANIC": 0.1}, range_engine.fade),
 )
 
 SIGNAL_SCHEMA: dict[str, pl.DataType] = {

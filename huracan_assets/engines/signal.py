@@ -28,13 +28,11 @@ class Engine:
 
     Args:
         affinity: how well it suits TREND, RANGE and PANIC, each 0..1.
-        needs: the feature columns it reads.
         rule: (bars, regimes) of equal height and order -> its signal.
     """
 
     name: str
     affinity: dict[str, float]
-    needs: tuple[str, ...]
     rule: Callable[[pl.DataFrame, pl.DataFrame], Signal]
 
 

@@ -50,7 +50,6 @@ from huracan_assets.simulation.assets import window_trades, window_unknown
 FAMILIES = {feature.name: feature.family for feature in RECIPE}
 FAMILY_COLUMNS = ("family", "gain %", "variance %", "loss", "error")
 FEATURE_COLUMNS = ("feature", *FAMILY_COLUMNS)
-CURVES = ("charts/net_bps", "charts/trade_rate", "losses/entropy", "losses/explained_variance")
 LAST_FOLD = "last_fold."
 # The document on the seeds names the frame of votes beside it.
 VOTES_SHA256 = "votes_sha256"
@@ -192,7 +191,7 @@ def calibrator(
     room_ = classroom(feature_version, decision_bars, trade_outcomes, learning)
     ts, raw = room_.ts, out_of_fold(lightgbm_model, room_, symbol, day)
     regime = regime_at(regimes, ts.as_of)
-    fitted = fit_calibrators(ts, raw, regime, room_.folds, learning)
+    fitted = fit_calibrators(room_, raw, regime, learning)
     result = Calibrator(
         per_fold=fitted.per_fold,
         final=fitted.final,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,9 +10,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from huracan_assets.errors import ContractError
+from huracan_assets.learning.classroom import Classroom
 from huracan_assets.learning.side_calibrator import Record, SideCalibrator, fit_side_calibrator
 from huracan_assets.learning.training_set import TrainingSet
-from huracan_assets.learning.walk_forward import Fold
 from huracan_assets.settings import LearningSettings
 
 Floats = NDArray[np.float64]
@@ -35,9 +34,7 @@ def apply_pair(pair: Pair, raw: Floats, regime: Names) -> Floats:
     return np.column_stack([pair[side](raw[:, side], regime) for side in range(2)])
 
 
-def fit_calibrators(
-    ts: TrainingSet, raw: Floats, regime: Names, folds: Sequence[Fold], learning: LearningSettings
-) -> Calibrators:
+def fit_calibrators(room: Classroom, raw: Floats, regime: Names, learning: LearningSettings) -> Calibrators:
     """Calibrators for each fold and for the morning after the last one.
 
     Fold k's see the out-of-fold scores of folds before k, and of those only the rows that may train fold
@@ -50,14 +47,12 @@ def fit_calibrators(
     Raises:
         ContractError: a fold after the first has no scored row to be calibrated on.
     """
-    per_fold: list[Pair | None] = [None]
-    for k, fold in enumerate(folds[1:], start=1):
-        tested = np.concatenate([earlier.test for earlier in folds[:k]])
-        rows = np.intersect1d(tested, fold.train)
-        per_fold.append(fit_calibrator_pair(ts, raw, regime, rows, learning, f"the calibrator of fold {k}"))
-    tested = np.sort(np.concatenate([fold.test for fold in folds]))
-    rows = tested[ts.teachable[tested]]
-    return Calibrators(tuple(per_fold), fit_calibrator_pair(ts, raw, regime, rows, learning, "the final calibrator"))
+
+    def fit(rows: NDArray[np.int64], whose: str) -> Pair:
+        return fit_calibrator_pair(room.ts, raw, regime, rows, learning, whose)
+
+    per_fold = [fit(room.known_before(fold), f"the calibrator of fold {fold.index}") for fold in room.traded]
+    return Calibrators((None, *per_fold), fit(room.record(), "the final calibrator"))
 
 
 def fit_calibrator_pair(

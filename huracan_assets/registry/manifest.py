@@ -14,7 +14,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from huracan_assets.resources.lake import content_hash
 from huracan_assets.settings import Settings
 
 PACKAGES = (
@@ -88,11 +87,6 @@ class RunManifest(BaseModel):
             python=platform.python_version(),
             platform=f"{platform.system()}-{platform.machine()}",
         )
-
-    @property
-    def sha256(self) -> str:
-        """Content hash of the manifest."""
-        return content_hash(self)
 
 
 def settings_in_results(settings: Settings) -> dict[str, Any]:

@@ -53,7 +53,6 @@ class UniverseSettings(Section):
 
     size: int = Field(ge=1, description="so many at most")
     days: int = Field(ge=1, description="the days, ending with the night's, by which candidates are judged")
-    warm_up_days: int = Field(ge=0, description="history a coin needs before the look-back: its features' warm-up")
     min_completeness: float = Field(ge=0, le=1, description="share of the minutes that have a candle")
     max_spread_bps: float = Field(gt=0)
 

@@ -47,11 +47,6 @@ class Settings(BaseSettings):
     gates: GateSettings
     analysts: AnalystSettings
 
-    @property
-    def min_age_days(self) -> int:
-        """Days since its first candle that a coin needs for a Brain's window and the warm-up before it."""
-        return self.look_back_days + self.market.universe.warm_up_days
-
     @classmethod
     def settings_customise_sources(
         cls,

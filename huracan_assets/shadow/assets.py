@@ -12,6 +12,7 @@ import polars as pl
 from huracan_assets.days import DAY
 from huracan_assets.decision.assets import Policies, night_evidence
 from huracan_assets.decision.brain import Brain
+from huracan_assets.decision.intelligence_gates import REASONS
 from huracan_assets.decision.policy import Evidence, decide
 from huracan_assets.errors import ContractError
 from huracan_assets.features.assets import load_market
@@ -48,7 +49,7 @@ from huracan_assets.simulation.trade_market import TradeMarket
 # The decisions of the ledger's segments lie beside it, for its analysts.
 DECISIONS = "shadow_decisions"
 # What the models leaned on at each trade, LightGBM and line, lies beside it too.
-REASONS = "shadow_reasons"
+TRADE_REASONS = "shadow_reasons"
 SHOWN_REASONS = 15
 
 
@@ -85,7 +86,7 @@ def shadow_ledger(
     lake.write_document("shadow_ledger", symbol, day, {"refusals": dict(traded.refusals)})
     lake.write_frame(DECISIONS, symbol, day, _with_limits(decisions, traded))
     reasons = trade_reasons(traded.ledger, room_.ts, lightgbm_model.per_fold)
-    lake.write_frame(REASONS, symbol, day, reasons)
+    lake.write_frame(TRADE_REASONS, symbol, day, reasons)
     leaned_on = mean_contributions(reasons).head(SHOWN_REASONS).to_dicts()
     page = {"leaned_on": dg.MetadataValue.md(markdown_table(leaned_on))} if leaned_on else {}
     return artifact(traded.ledger, _metadata(traded, decisions.height, limits.position_gbp) | page)
@@ -185,7 +186,9 @@ def trade_analysis_contract(context: dg.AssetCheckExecutionContext) -> dg.AssetC
 
 def _metadata(traded: Traded, bars: int, position_gbp: float) -> dict[str, object]:
     ledger, brought = traded.ledger, 1e4 * of_a_position(position_gbp)
-    refusals = [{"refused by": name, "bars": count} for name, count in sorted(traded.refusals.items())]
+    refusals = [
+        {"refused by": name, "bars": count, "because": REASONS[name]} for name, count in sorted(traded.refusals.items())
+    ]
     by_fold = ledger.group_by("fold").agg(
         pl.len().alias("trades"),
         (pl.col("net_bps") > 0).mean().alias("win rate"),

@@ -1,4 +1,4 @@
-"""Eight scenarios of gates.md: how does the Brain fare when the world is not as it was?
+"""Eight stress scenarios: how does the Brain trade when costs, fills or candles are not those of the record?
 
 A scenario changes the candles, the bars, the costs or the delays; the Brain then trades through the one simulator.
 """
@@ -24,18 +24,6 @@ from huracan_assets.simulation.costs import Costs
 from huracan_assets.validation import stress_scenarios as worlds
 from huracan_assets.validation.drawdown import trade_drawdown
 from huracan_assets.validation.risk_rules import broken_rules
-
-SCENARIOS = (
-    "1 historical crisis",
-    "2 bootstrapped returns",
-    "3 candle noise",
-    "4 liquidity shock",
-    "5 latency and missed fills",
-    "6 data-feed attack",
-    "7 fee shock",
-    "8 regime flip and blackout",
-)
-
 
 MISSED_FILLS = 0.2  # probability of a fill in scenario 5
 # Refusals, by name, with which a Brain that stops trading answers what a scenario does.
@@ -70,7 +58,7 @@ class StressReport(BaseModel):
 
     def is_evidence(self) -> bool:
         """Whether all eight scenarios ran, and something was traded: who never trades stands any world."""
-        complete = tuple(result.scenario for result in self.results) == SCENARIOS
+        complete = tuple(result.scenario for result in self.results) == tuple(SCENARIOS)
         return complete and self.unstressed_trades + sum(result.trades for result in self.results) > 0
 
     def worst(self) -> StressResult | None:
@@ -151,7 +139,7 @@ def stress_report(subject: Subject) -> StressReport:
     return StressReport(
         days=len(subject.stretch.days),
         unstressed_trades=subject.unstressed.ledger.height,
-        results=tuple(run(subject, name) for run, name in zip(RUNS, SCENARIOS, strict=True)),
+        results=tuple(run(subject, name) for name, run in SCENARIOS.items()),
     )
 
 
@@ -241,4 +229,13 @@ def _clone_is_heard_once(bars: pl.DataFrame) -> bool:
     return once.equals(doubled)
 
 
-RUNS = (_crisis, _bootstrap, _noise, _liquidity, _latency, _data_attack, _fees, _blackout)
+SCENARIOS: dict[str, Callable[[Subject, str], StressResult]] = {
+    "1 historical crisis": _crisis,
+    "2 bootstrapped returns": _bootstrap,
+    "3 candle noise": _noise,
+    "4 liquidity shock": _liquidity,
+    "5 latency and missed fills": _latency,
+    "6 data-feed attack": _data_attack,
+    "7 fee shock": _fees,
+    "8 regime flip and blackout": _blackout,
+}

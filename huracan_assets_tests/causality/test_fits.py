@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from huracan_assets.decision.ensemble import SOURCES
 from huracan_assets.decision.policy import PastBars, fit_policy
 from huracan_assets.learning.calibration import fit_calibrators, regime_at
+from huracan_assets.learning.classroom import Classroom
 from huracan_assets.learning.lightgbm_model import bin_rows, fit_pair
 from huracan_assets.learning.ppo_context import bar_context
 from huracan_assets.learning.ppo_walk_forward import train_walk_forward as train_ppo
@@ -97,7 +98,7 @@ def test_calibrators_and_policies(name: str) -> None:
             (raw, other(lean, rows, POISONS[name], finite=True), ts, other(votes, rows, POISONS[name]), elsewhere),
         ):
             known = room.known_before(fold)
-            maps = fit_calibrators(of, scores, where, room.folds[: fold.index + 1], learning)
+            maps = fit_calibrators(Classroom(of, room.folds[: fold.index + 1]), scores, where, learning)
             pair = maps.per_fold[fold.index]
             assert pair is not None
             cost = of.cost_bps.mean(axis=1)

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from huracan_assets.engines import range as range_engine
+from huracan_assets.engines import trend
 from huracan_assets.engines.consensus import ENGINES, SIGNAL_SCHEMA, alpha_signals, consensus
 from huracan_assets.errors import ContractError
 
@@ -76,7 +78,7 @@ def test_a_missing_row_is_refused() -> None:
 
 
 def test_signals_stand_in_order_with_affinity_by_regime() -> None:
-    needs = sorted({name for one in ENGINES for name in one.needs})
+    needs = sorted({*trend.NEEDS, *range_engine.NEEDS})
     bars = pl.DataFrame(
         {"as_of": TIMES[:2], **{name: [None, 0.5] for name in needs}},
         schema_overrides={"as_of": pl.Datetime("us", "UTC")},

@@ -90,8 +90,9 @@ def scenario(name: str, **changes: Any) -> StressResult:
 
 def stress(**last: Any) -> StressReport:
     """Eight survived scenarios; `last` changes the eighth."""
-    quiet = [scenario(name) for name in SCENARIOS[:-1]]
-    return StressReport(days=30, unstressed_trades=9, results=(*quiet, scenario(SCENARIOS[-1], **last)))
+    *others, eighth = SCENARIOS
+    quiet = [scenario(name) for name in others]
+    return StressReport(days=30, unstressed_trades=9, results=(*quiet, scenario(eighth, **last)))
 
 
 def live(**changes: Any) -> LiveEvidence:

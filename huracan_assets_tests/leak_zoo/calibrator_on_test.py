@@ -20,7 +20,7 @@ def regime() -> NDArray[np.str_]:
 
 
 def fitted() -> Calibrators:
-    return fit_calibrators(night.room().ts, night.raw(), regime(), night.room().folds, LEARNING)
+    return fit_calibrators(night.room(), night.raw(), regime(), LEARNING)
 
 
 def on_test(index: int) -> Pair:

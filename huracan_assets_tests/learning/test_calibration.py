@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from huracan_assets.errors import ContractError
 from huracan_assets.learning.calibration import Calibrators, apply_pair, fit_calibrators, regime_at
+from huracan_assets.learning.classroom import Classroom
 from huracan_assets.learning.side_calibrator import Record, fit_side_calibrator
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold, walk_forward_folds
@@ -38,7 +39,7 @@ def walk(n: int = 900) -> tuple[TrainingSet, Floats, NDArray[np.str_], list[Fold
 
 
 def fitted(ts: TrainingSet, raw: Floats, regime: NDArray[np.str_], folds: list[Fold]) -> Calibrators:
-    return fit_calibrators(ts, raw, regime, folds, LEARNING)
+    return fit_calibrators(Classroom(ts, folds), raw, regime, LEARNING)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])

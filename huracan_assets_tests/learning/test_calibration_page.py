@@ -28,7 +28,7 @@ Night = tuple[Calibrator, NDArray[np.float64], NDArray[np.str_], Classroom]
 def night() -> Night:
     ts, raw, regime, folds = walk(2400)
     regime[folds[-1].test[:5]] = "PANIC"  # never seen before
-    fitted = fit_calibrators(ts, raw, regime, folds, LEARNING)
+    fitted = fit_calibrators(Classroom(ts, folds), raw, regime, LEARNING)
     calibrator = Calibrator(per_fold=fitted.per_fold, final=fitted.final, fitted_until=(None,) * 4)
     return calibrator, raw, regime, Classroom(ts, folds)
 

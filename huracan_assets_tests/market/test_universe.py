@@ -21,7 +21,7 @@ from huracan_assets_tests.market.random_bars import bars
 NIGHT = date(2024, 3, 1)  # the window crosses a leap day
 WINDOW = 3
 MIN_AGE = 10
-RULES = UniverseSettings(size=2, days=WINDOW, warm_up_days=0, min_completeness=0.9, max_spread_bps=20.0)
+RULES = UniverseSettings(size=2, days=WINDOW, min_completeness=0.9, max_spread_bps=20.0)
 OLD = NIGHT - 100 * DAY
 SYMBOLS = ("AAA-USDT", "BBB-USDT", "CCC-USDT", "DDD-USDT", "EEE-USDT")
 SPAN = (NIGHT - 5 * DAY, NIGHT + 2 * DAY)

@@ -124,7 +124,6 @@ def test_the_manifest_is_the_same_whoever_runs_it_where(package: Path) -> None:
     )
     first, second = manifest(one, package), manifest(two, package)
     assert canonical_json(first) == canonical_json(second)
-    assert first.sha256 == second.sha256
     assert b"secret" not in canonical_json(first)
     assert RunManifest.model_validate_json(canonical_json(first)) == first
 
@@ -132,6 +131,6 @@ def test_the_manifest_is_the_same_whoever_runs_it_where(package: Path) -> None:
 def test_a_setting_that_matters_changes_the_manifest(package: Path) -> None:
     base = manifest(read_settings(), package)
     for change in ({"seed": 1}, {"gates": {"sharpe_min": 2.0}}, {"market": {"synthetic": {"edge": 1.0}}}):
-        assert manifest(read_settings(overrides=change), package).sha256 != base.sha256
+        assert manifest(read_settings(overrides=change), package) != base
     assert base.packages["polars"]
     assert base.python

@@ -9,6 +9,7 @@ from huracan_assets.decision.ensemble import SOURCES
 from huracan_assets.decision.policy import DecisionPolicy, Evidence, PastBars, fit_policy
 from huracan_assets.guards.recomputation import Refit, altered_fits
 from huracan_assets.learning.calibration import fit_calibrators, regime_at
+from huracan_assets.learning.classroom import Classroom
 from huracan_assets.learning.records import out_of_fold_lean
 from huracan_assets.validation.refits import known_before, refit_calibrators, refit_models, refit_policies
 from huracan_assets_tests.leak_zoo import night
@@ -42,7 +43,7 @@ def test_models_and_scalers_come_out_the_same() -> None:
 def test_calibrators_come_out_the_same_and_those_of_another_fold_do_not() -> None:
     room, raw, learning = night.room(), night.raw(), SETTINGS.learning
     regime = regime_at(night.window().regimes, room.ts.as_of)
-    maps = fit_calibrators(room.ts, raw, regime, room.folds, learning).per_fold
+    maps = fit_calibrators(room, raw, regime, learning).per_fold
     assert subjects(refit_calibrators(room, raw, regime, dict(enumerate(maps[1:], start=1)), learning)) == []
     assert subjects(refit_calibrators(room, raw, regime, {1: maps[2], 2: maps[1]}, learning)) == [
         "calibrator of fold 1",
@@ -53,7 +54,7 @@ def test_calibrators_come_out_the_same_and_those_of_another_fold_do_not() -> Non
 def test_policies_come_out_the_same_and_those_that_saw_more_do_not() -> None:
     room, ts, raw = night.room(), night.room().ts, night.raw()
     regime = regime_at(night.window().regimes, ts.as_of)
-    maps = fit_calibrators(ts, raw, regime, room.folds, SETTINGS.learning).per_fold
+    maps = fit_calibrators(Classroom(ts, room.folds), raw, regime, SETTINGS.learning).per_fold
     votes = np.random.default_rng(1).uniform(-1, 1, (len(ts), len(SOURCES)))
     blank, text = np.zeros(len(ts)), np.full(len(ts), "none")
     lean = out_of_fold_lean(night.models().per_fold, raw, room.folds)

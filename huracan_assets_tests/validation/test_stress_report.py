@@ -43,7 +43,7 @@ def report(subject: Subject) -> StressReport:
 
 
 def test_all_eight_run_in_order_trade_and_are_sound(report: StressReport) -> None:
-    assert tuple(result.scenario for result in report.results) == SCENARIOS
+    assert tuple(result.scenario for result in report.results) == tuple(SCENARIOS)
     assert report.is_evidence()
     assert (report.days, report.unstressed_trades > 5) == (2, True)
     assert [result.scenario for result in report.results if not result.sound] == []
@@ -76,11 +76,13 @@ def test_an_attack_that_is_missed_is_unsound_and_named(subject: Subject) -> None
     unbounded = {"max_return_sigmas": 1e9, "max_seam_bps": 1e9, "max_minute_return": 1e9}
     blind = SETTINGS.guards.model_copy(update=unbounded)
     careless = replace(subject, settings=SETTINGS.model_copy(update={"guards": blind}))
-    from huracan_assets.validation.stress_report import RUNS
-
-    result = RUNS[5](careless, SCENARIOS[5])
+    result = run("6 data-feed attack", careless)
     assert not result.sound
     assert result.detail == "not quarantined: a spike of 50 %, half a day revised by 50 %"
+
+
+def run(scenario: str, subject: Subject) -> StressResult:
+    return SCENARIOS[scenario](subject, scenario)
 
 
 def measured(subject: Subject, *rows: dict[str, object]) -> StressResult:
@@ -94,13 +96,12 @@ def traded(*rows: dict[str, object], **refusals: int) -> Traded:
 def test_a_consensus_that_hears_a_clone_twice_is_unsound(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the clones' silence the doubled engine weighs twice, and the scenario must say so."""
     from huracan_assets.engines import consensus
-    from huracan_assets.validation.stress_report import RUNS
 
     def deaf(views: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return np.zeros(views.shape[1:], dtype=bool)
 
     monkeypatch.setattr(consensus, "_clones", deaf)
-    result = RUNS[7](subject, SCENARIOS[7])
+    result = run("8 regime flip and blackout", subject)
     assert not result.sound
     assert "twice" in result.detail
 
@@ -172,14 +173,14 @@ def test_four_orders_of_five_are_missed_the_same_ones_each_time(subject: Subject
 
 
 def test_the_worst_is_the_deepest_and_one_that_is_no_number_is_worse_than_all() -> None:
-    assert stress(drawdown=0.2).worst() == scenario(SCENARIOS[-1], drawdown=0.2)
+    assert stress(drawdown=0.2).worst() == scenario("8 regime flip and blackout", drawdown=0.2)
     whole = stress(drawdown=0.01)
     worst = whole.worst()
     assert worst is not None
     assert worst.drawdown == 0.03
     unknown = stress(drawdown=float("nan")).worst()
     assert unknown is not None
-    assert unknown.scenario == SCENARIOS[-1]
+    assert unknown.scenario == "8 regime flip and blackout"
 
 
 @pytest.mark.parametrize("kept", [slice(0, 7), slice(1, 8), slice(None, None, -1), slice(0, 0)])
