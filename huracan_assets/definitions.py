@@ -38,9 +38,9 @@ ROOMS = (
 )
 
 defs = dg.Definitions(
-    assets=[*dg.load_assets_from_modules(ROOMS), jobs.universe, jobs.daily_metrics],
+    assets=[*dg.load_assets_from_modules(ROOMS), jobs.universe_spec, jobs.daily_metrics_spec],
     asset_checks=dg.load_asset_checks_from_modules([*ROOMS, market_checks]),
-    jobs=[jobs.market, jobs.universe_job, jobs.brains, jobs.close, jobs.record_order_books],
+    jobs=[jobs.market_job, jobs.universe_job, jobs.brains_job, jobs.close_job, jobs.record_order_books],
     schedules=[schedules.nightly, schedules.order_book_snapshots],
     sensors=[sensors.market_ended, sensors.universe_ended, sensors.brains_ended],
     resources={"io_manager": LakeIOManager()},

@@ -21,10 +21,11 @@ import dagster as dg
 
 from huracan_assets.definitions import defs
 from huracan_assets.errors import HuracanError
-from huracan_assets.jobs import NIGHT, first_error, market_request
+from huracan_assets.jobs import market_request
 from huracan_assets.partitions import partition_key
 from huracan_assets.resources.local_engine import dagster_home, environment
 from huracan_assets.resources.processes import TELEMETRY_OFF, WORKSPACE
+from huracan_assets.runs import NIGHT, NightRuns, first_error, night_runs, open_nights, standing_run
 from huracan_assets.settings import home
 
 EVENT = re.compile(
@@ -51,13 +52,17 @@ class RunEvent:
 
 @dataclass(frozen=True)
 class Night:
-    """What Dagster knows of a night; `brains` counts the runs of act 2 by status."""
+    """What Dagster knows of a night; `brains` counts the runs of act 2 by status.
+
+    They are requested when the earlier night `waits_for` is closed.
+    """
 
     day: date
     market: str
     universe: str
     brains: Mapping[str, int]
     close: str
+    waits_for: date | None
 
 
 def steps() -> tuple[dict[str, str], set[str]]:
@@ -129,10 +134,10 @@ def launch_night(day: date) -> str:
         RunError: the night was started before, or Dagster refuses the run.
     """
     with opened() as instance:
-        before = instance.get_runs(dg.RunsFilter(job_name="market", tags={NIGHT: day.isoformat()}), limit=1)
-    if before:
+        before = standing_run(instance, day)
+    if before is not None:
         raise RunError(
-            f"the night of {day} was started before (its market run is {before[0].status.value}), and each "
+            f"the night of {day} was started before (its market run is {before.status.value}), and each "
             f"Brain of a night starts once: run one symbol again with `huracan run {day} SYMBOL`"
         )
     request, run_id = market_request(day), str(uuid.uuid4())
@@ -151,26 +156,17 @@ def launch_night(day: date) -> str:
 def nights(count: int) -> list[Night]:
     """The newest nights that were started, newest first."""
     with opened() as instance:
-        markets = instance.get_runs(dg.RunsFilter(job_name="market"), limit=10 * count)
-        newest: dict[str, dg.DagsterRun] = {}
-        for run in markets:
-            if NIGHT in run.tags:
-                newest.setdefault(run.tags[NIGHT], run)
-        return [_night(instance, night, run) for night, run in list(newest.items())[:count]]
+        earliest = next((night.day for night in open_nights(instance)), None)
+        return [_night(instance, runs, earliest) for runs in night_runs(instance, most=count)]
 
 
-def _night(instance: dg.DagsterInstance, night: str, market: dg.DagsterRun) -> Night:
+def _night(instance: dg.DagsterInstance, runs: NightRuns, earliest: date | None) -> Night:
     brains: dict[str, int] = {}
-    for run in instance.get_runs(dg.RunsFilter(job_name="brains", tags={NIGHT: night})):
+    for run in instance.get_runs(dg.RunsFilter(job_name="brains", tags={NIGHT: runs.day.isoformat()})):
         brains[run.status.value] = brains.get(run.status.value, 0) + 1
-    universe, close = (_newest(instance, job, night) for job in ("universe", "close"))
-    return Night(date.fromisoformat(night), market.status.value, universe, brains, close)
-
-
-def _newest(instance: dg.DagsterInstance, job: str, night: str) -> str:
-    """The status of the newest run of a night's job."""
-    runs = instance.get_runs(dg.RunsFilter(job_name=job, tags={NIGHT: night}), limit=1)
-    return runs[0].status.value if runs else "not yet"
+    universe, close = (run.status.value if run else "not yet" for run in (runs.universe, runs.close))
+    waits = earliest is not None and earliest < runs.day and not runs.is_closed and not brains
+    return Night(runs.day, runs.market.status.value, universe, brains, close, earliest if waits else None)
 
 
 @contextmanager

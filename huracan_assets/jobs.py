@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from huracan_assets.days import days_between, days_until, utc_now
 from huracan_assets.errors import MarketError
 from huracan_assets.features.recipe import WARM_UP_DAYS
-from huracan_assets.health.night_report import NightReport, SymbolRun, night_report
+from huracan_assets.health.night_report import NightReport, night_report
 from huracan_assets.market.assets import first_days, heal_history, market_source
 from huracan_assets.market.book_recorder import record_order_book
 from huracan_assets.market.contract import empty_candles
@@ -28,10 +28,9 @@ from huracan_assets.partitions import days, partition_key
 from huracan_assets.resources.data_versions import DATA_VERSION
 from huracan_assets.resources.lake import Lake, content_hash
 from huracan_assets.resources.materialize import OWNERS
+from huracan_assets.runs import NIGHT, SYMBOL, symbol_runs
 from huracan_assets.settings import settings
 
-NIGHT = "huracan/night"
-SYMBOL = "huracan/symbol"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 CANDIDATE_COLUMNS = {
     "symbol": "symbol",
@@ -43,22 +42,22 @@ CANDIDATE_COLUMNS = {
     "completeness": "share of minutes there",
     "reason": "reason",
 }
-CLOSED = ("handoff_bundle", "gate_verdict", "walk_forward_report", "trade_analysis")
+READ_BY_CLOSE = ("handoff_bundle", "gate_verdict", "walk_forward_report", "trade_analysis")
 
-market_selection = dg.AssetSelection.groups("market")
+market_room = dg.AssetSelection.groups("market")
 
-market = dg.define_asset_job(
+market_job = dg.define_asset_job(
     "market",
-    market_selection,
+    market_room,
     description="Act 1: the market room of a day, all candidates in one run.",
 )
-brains = dg.define_asset_job(
+brains_job = dg.define_asset_job(
     "brains",
-    dg.AssetSelection.all() - market_selection,
+    dg.AssetSelection.all() - market_room,
     description="Act 2: features to hand-off of one symbol-day.",
 )
 
-universe = dg.AssetSpec(
+universe_spec = dg.AssetSpec(
     "universe",
     description="Which candidates of a day get a Brain, with the figures that decided. Recorded by the job `universe`.",
     group_name="market",
@@ -66,7 +65,7 @@ universe = dg.AssetSpec(
     kinds={"python", "json"},
     partitions_def=days,
 )
-daily_metrics = dg.AssetSpec(
+daily_metrics_spec = dg.AssetSpec(
     "daily_metrics",
     description="The close of a night: what became of each symbol, and why. Recorded by the job `close`.",
     group_name="health",
@@ -93,9 +92,11 @@ def market_request(day: date) -> dg.RunRequest:
     )
 
 
-def universe_request(day: date) -> dg.RunRequest:
-    """What lies between act 1 and act 2."""
-    return dg.RunRequest(run_key=f"universe {day}", job_name="universe", tags={NIGHT: day.isoformat()})
+def universe_request(day: date, market_run: str) -> dg.RunRequest:
+    """What lies between act 1 and act 2; once for each market run of the night."""
+    return dg.RunRequest(
+        run_key=f"universe {day} after {market_run}", job_name="universe", tags={NIGHT: day.isoformat()}
+    )
 
 
 def brain_request(day: date, symbol: str) -> dg.RunRequest:
@@ -108,10 +109,9 @@ def brain_request(day: date, symbol: str) -> dg.RunRequest:
     )
 
 
-def close_request(day: date, *, picked: bool = True) -> dg.RunRequest:
-    """Act 3; a night whose universe could not be picked has a close of its own, which leaves the true one to come."""
-    run_key = f"close {day}" if picked else f"close {day} without a universe"
-    return dg.RunRequest(run_key=run_key, job_name="close", tags={NIGHT: day.isoformat()})
+def close_request(day: date, universe_run: str) -> dg.RunRequest:
+    """Act 3; once for each universe run, so a night whose universe is picked anew is closed anew."""
+    return dg.RunRequest(run_key=f"close {day} after {universe_run}", job_name="close", tags={NIGHT: day.isoformat()})
 
 
 DAY_CONFIG = {"day": dg.Field(str, is_required=False)}
@@ -173,7 +173,7 @@ def close_night(context: dg.OpExecutionContext) -> None:
     symbols = universe.picked
     runs = symbol_runs(context.instance, day)
     documents = {
-        symbol: {name: lake.read_document(name, symbol, day) for name in CLOSED}
+        symbol: {name: lake.read_document(name, symbol, day) for name in READ_BY_CLOSE}
         for symbol, run in runs.items()
         if run.succeeded
     }
@@ -189,8 +189,8 @@ def close_night(context: dg.OpExecutionContext) -> None:
         )
 
 
-@dg.job(description="Act 3: names what became of each symbol; red if one has no verdict.")
-def close() -> None:
+@dg.job(name="close", description="Act 3: names what became of each symbol; red if one has no verdict.")
+def close_job() -> None:
     """The close of a night."""
     close_night()
 
@@ -209,36 +209,13 @@ def record_books(context: dg.OpExecutionContext) -> None:
         raise dg.Failure("\n".join(failed), allow_retries=False)
 
 
-@dg.job(description="The order books of this moment, into the lake; `order_books` of the day gathers them.")
+@dg.job(
+    tags={"dagster/priority": "1"},  # a book of this moment cannot wait until the Brains have run
+    description="The order books of this moment, into the lake; `order_books` of the day gathers them.",
+)
 def record_order_books() -> None:
     """Order books of the present."""
     record_books()
-
-
-def symbol_runs(instance: dg.DagsterInstance, day: date) -> dict[str, SymbolRun]:
-    """How the newest run of each symbol of a night ended; a symbol whose newest run is under way is not listed."""
-    ended: dict[str, SymbolRun] = {}
-    seen: set[str] = set()
-    for run in instance.get_runs(dg.RunsFilter(job_name="brains", tags={NIGHT: day.isoformat()})):  # newest first
-        symbol = run.tags[SYMBOL]
-        if symbol not in seen and run.is_finished:
-            error = None if run.is_success else first_error(instance, run.run_id).splitlines()[0]
-            ended[symbol] = SymbolRun(run.is_success, error)
-        seen.add(symbol)
-    return ended
-
-
-def first_error(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Why a run failed: its first failing step, and that step's own sentence."""
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        failure = entry.get_dagster_event().step_failure_data
-        if failure.error is not None:
-            said = (failure.error.cause or failure.error).message.strip()
-            kind, _, sentence = said.partition(": ")
-            return f"{entry.step_key}: {sentence if kind.startswith('huracan_assets.') else said}"
-    run = instance.get_run_by_id(run_id)
-    ended = "unknown" if run is None else run.status.value
-    return f"the run ended as {ended} before a step failed: see run {run_id}"
 
 
 def _recorded(asset: str, day: date, document: BaseModel, told: dict[str, Any]) -> dg.AssetMaterialization:

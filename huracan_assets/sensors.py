@@ -10,51 +10,18 @@ from datetime import date
 import dagster as dg
 
 from huracan_assets.jobs import (
-    NIGHT,
     brain_request,
-    brains,
-    close,
+    brains_job,
+    close_job,
     close_request,
-    symbol_runs,
     universe_job,
     universe_request,
 )
 from huracan_assets.market.universe import read_universe
 from huracan_assets.resources.lake import Lake
+from huracan_assets.runs import open_nights, symbol_runs
 
-NIGHTS_WATCHED = 3
 EVERY_SECONDS = 30
-
-
-def nights(instance: dg.DagsterInstance) -> list[date]:
-    """The newest nights whose market run has ended, newest first.
-
-    A market run that failed still opens the night: the symbols it did get go on, the others fail by name.
-    """
-    return _ended(instance, "market")[:NIGHTS_WATCHED]
-
-
-def picked_nights(instance: dg.DagsterInstance) -> dict[date, tuple[str, ...] | None]:
-    """Of `nights`, those whose newest universe run has ended, with whom it picked; None where it picked nothing.
-
-    The universe is read from the lake, never computed here: a tick takes milliseconds.
-    """
-    opened, lake = nights(instance), Lake.open()
-    found: dict[date, tuple[str, ...] | None] = {}
-    for day in _ended(instance, "universe"):
-        if day in opened:
-            universe = read_universe(lake, day)
-            found[day] = None if universe is None else universe.picked
-    return found
-
-
-def _ended(instance: dg.DagsterInstance, job: str) -> list[date]:
-    """The nights of a job whose newest run has ended, newest first."""
-    newest: dict[date, dg.DagsterRun] = {}
-    for run in instance.get_runs(dg.RunsFilter(job_name=job), limit=10 * NIGHTS_WATCHED):
-        if NIGHT in run.tags:
-            newest.setdefault(date.fromisoformat(run.tags[NIGHT]), run)
-    return [day for day, run in newest.items() if run.is_finished]
 
 
 @dg.sensor(
@@ -64,32 +31,47 @@ def _ended(instance: dg.DagsterInstance, job: str) -> list[date]:
     description="The universe, as soon as act 1 has ended, well or badly.",
 )
 def market_ended(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest]:
-    """Request the universe of each night whose market run has ended."""
-    for day in nights(context.instance):
-        yield universe_request(day)
+    """Request the universe of each night whose market run has ended.
+
+    A market run that failed still opens the night: the symbols it did get go on, the others fail by name.
+    """
+    for night in open_nights(context.instance):
+        if night.market.is_finished:
+            yield universe_request(night.day, night.market.run_id)
 
 
 @dg.sensor(
-    jobs=[brains],
+    jobs=[brains_job],
     minimum_interval_seconds=EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Act 2: one run for each symbol of the universe, as soon as it is picked.",
+    description="Act 2: a run for each symbol of the universe, as soon as it is picked and earlier nights are closed.",
 )
 def universe_ended(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest]:
-    """Request the Brains of each night whose universe has been picked."""
-    for day, picked in picked_nights(context.instance).items():
-        for symbol in picked or ():
-            yield brain_request(day, symbol)
+    """Request the Brains of the earliest open night, if its universe has been picked.
+
+    Later nights wait for its close: they remember its trades, and their champion is whom it hands over.
+    """
+    for night in open_nights(context.instance)[:1]:
+        for symbol in _picked(night.day) if night.is_picked else ():
+            yield brain_request(night.day, symbol)
 
 
 @dg.sensor(
-    jobs=[close],
+    jobs=[close_job],
     minimum_interval_seconds=EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Act 3, as soon as every Brain of the night has ended, well or badly.",
 )
 def brains_ended(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest]:
     """Request the close of each night all of whose Brains have ended, or that picked nobody."""
-    for day, picked in picked_nights(context.instance).items():
-        if set(picked or ()) <= set(symbol_runs(context.instance, day)):
-            yield close_request(day, picked=bool(picked))
+    for night in open_nights(context.instance):
+        if night.universe is None or not night.is_picked:
+            continue
+        if set(_picked(night.day)) <= set(symbol_runs(context.instance, night.day)):
+            yield close_request(night.day, night.universe.run_id)
+
+
+def _picked(day: date) -> tuple[str, ...]:
+    """Whom the night follows; read from the lake, never computed here: a tick takes milliseconds."""
+    found = read_universe(Lake.open(), day)
+    return () if found is None else found.picked

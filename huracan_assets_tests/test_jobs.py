@@ -15,20 +15,12 @@ from huracan_assets import jobs
 from huracan_assets.days import DAY as ONE_DAY
 from huracan_assets.definitions import defs
 from huracan_assets.health.night_report import NightReport
-from huracan_assets.jobs import (
-    CLOSED,
-    NIGHT,
-    brain_request,
-    brains,
-    close,
-    market,
-    symbol_runs,
-    universe_job,
-)
+from huracan_assets.jobs import READ_BY_CLOSE, brain_request, brains_job, close_job, market_job, universe_job
 from huracan_assets.market import assets as market_assets
 from huracan_assets.market.universe import ALL, Candidate, Universe, read_universe
 from huracan_assets.partitions import symbol_days
 from huracan_assets.resources.lake import Lake
+from huracan_assets.runs import NIGHT, symbol_runs
 from huracan_assets.settings import Settings, read_settings, settings
 from huracan_assets_tests.market.random_bars import bars
 
@@ -175,7 +167,7 @@ def ended(instance: dg.DagsterInstance, symbol: str, status: dg.DagsterRunStatus
 
 
 def run_close(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
-    return close.execute_in_process(instance=instance, tags={NIGHT: DAY.isoformat()}, raise_on_error=False)
+    return close_job.execute_in_process(instance=instance, tags={NIGHT: DAY.isoformat()}, raise_on_error=False)
 
 
 def test_a_night_in_which_all_picked_ended_well_is_green_recorded_and_kept(
@@ -230,9 +222,9 @@ def test_a_close_can_be_told_its_day_and_without_one_says_what_it_lacks(
     instance: dg.DagsterInstance, picked: tuple[str, ...]
 ) -> None:
     config = {"ops": {"close_night": {"config": {"day": DAY.isoformat()}}}}
-    close.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
+    close_job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
     assert Lake.open().has("daily_metrics", "all", DAY, "json")
-    result = close.execute_in_process(instance=instance, raise_on_error=False)
+    result = close_job.execute_in_process(instance=instance, raise_on_error=False)
     (failure,) = [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE]
     assert "config" in str(failure.step_failure_data.user_failure_data or "")
 
@@ -244,7 +236,7 @@ def test_the_acts_split_the_graph_and_share_nothing() -> None:
     assert first | second == every - {dg.AssetKey("universe")}
     assert first & second == set()
     assert one.partitions_def == two.partitions_def == symbol_days
-    assert {market.name, brains.name} == {"market", "brains"}
+    assert {market_job.name, brains_job.name} == {"market", "brains"}
 
 
 def test_a_night_without_a_universe_closes_red_and_names_the_job(instance: dg.DagsterInstance) -> None:
@@ -257,4 +249,4 @@ def test_a_night_without_a_universe_closes_red_and_names_the_job(instance: dg.Da
 
 def test_what_the_close_reads_is_made_by_an_asset() -> None:
     names = {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()}
-    assert set(CLOSED) <= names
+    assert set(READ_BY_CLOSE) <= names

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import polars as pl
 import pytest
@@ -14,6 +16,9 @@ from huracan_assets.market.expansions import EXPANSIONS, make_days, validate_day
 from huracan_assets.market.order_books import ORDER_BOOKS_SCHEMA
 from huracan_assets.market.synthetic import SyntheticSource
 from huracan_assets.resources.lake import Lake
+from huracan_assets.resources.postgres import connection
+
+pytestmark = pytest.mark.usefixtures("engine_home")
 
 SYMBOL, TODAY = "BTC-USDT", date(2024, 8, 8)
 NOON = datetime(2024, 8, 8, 12, 0, 5, tzinfo=UTC)
@@ -51,14 +56,13 @@ def test_books_are_kept_minute_by_minute_the_last_of_each_and_the_days_asset_gat
         counts.append(record_order_book(live, lake, SYMBOL, TODAY))
     assert counts == [1, 1, 2, 3]
     live.now = NOON + timedelta(days=1)
-    made = make_days(EXPANSIONS["order_books"], live, lake, SYMBOL, [TODAY], collected=True)
+    made = make_days(EXPANSIONS["order_books"], live, lake, SYMBOL, [TODAY])
     assert made[TODAY]["available"] is True
     frame = lake.read_frame("order_books", SYMBOL, TODAY)
     assert frame["bid_prices"].list.first().to_list() == [100.02, 100.06, 100.9]
     validate_day(EXPANSIONS["order_books"], lake, SYMBOL, TODAY, frame)
-    assert (
-        make_days(EXPANSIONS["order_books"], live, lake, SYMBOL, [TODAY], collected=False)[TODAY]["available"] is False
-    )
+    left_out = make_days(EXPANSIONS["order_books"], live, lake, SYMBOL, [TODAY], left_out="nobody wants them")
+    assert left_out[TODAY]["available"] is False
 
 
 def test_a_source_without_books_leaves_nothing_behind(lake: Lake) -> None:
@@ -73,3 +77,29 @@ def test_a_book_that_is_crossed_is_refused_and_the_earlier_ones_stay(live: Live,
     with pytest.raises(CandleError, match="best bid"):
         record_order_book(live, lake, SYMBOL, TODAY)
     assert recorded_books(lake, SYMBOL, TODAY).height == 1
+
+
+def a_recording_waits() -> bool:
+    with connection() as conn:
+        return bool(conn.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchall())
+
+
+def test_of_two_recordings_at_once_neither_loses_the_book_of_the_other(
+    live: Live, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second begins when the first has read the day and not yet written it."""
+    later = Live(symbols=[SYMBOL], benchmark=SYMBOL, first=TODAY, seed=1, edge=0.0)
+    later.now = NOON + timedelta(minutes=15)
+    write, second = Lake.write_frame, Thread(target=record_order_book, args=(later, lake, SYMBOL, TODAY))
+
+    def interrupted(self: Lake, *args: Any, **named: Any) -> str:
+        monkeypatch.setattr(Lake, "write_frame", write)
+        second.start()
+        while second.is_alive() and not a_recording_waits():
+            pass
+        return write(self, *args, **named)
+
+    monkeypatch.setattr(Lake, "write_frame", interrupted)
+    record_order_book(live, lake, SYMBOL, TODAY)
+    second.join()
+    assert recorded_books(lake, SYMBOL, TODAY)["ts"].to_list() == [NOON, NOON + timedelta(minutes=15)]
