@@ -46,9 +46,10 @@ def pattern_library(
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """How the trades most like each of tonight's bars went, of those whose result was known at that bar.
 
-    The trades are those of all nights before this one under the same map, each counted once. A first night remembers
-    nothing, nor does the first one of a new recipe: every bar then has 0 neighbours. The clusters found among them are
-    stored as the night's patterns, each with its record and with what set-ups like it brought in other coins.
+    The trades are those of all nights before this one under the same map whose leakage report was clean, each counted
+    once. A first night remembers nothing, nor does the first one of a new recipe: every bar then has 0 neighbours. The
+    clusters found among them are stored as the night's patterns, each with its record and with what set-ups like it
+    brought in other coins.
     """
     day, symbol = symbol_day(context.partition_key)
     mapped = SetUpMap.of(feature_version, settings())
@@ -113,6 +114,7 @@ def _page(
         "remembered_nights": nights.nights,
         "newest_remembered_night": "none" if nights.newest is None else nights.newest.isoformat(),
         "nights_under_another_map": nights.other_nights,
+        "nights_not_cleared": nights.not_cleared,
         "remembered_trades": set_ups,
         "bars_with_neighbours": int((recalled["neighbours"] > 0).sum()),
         "bars_of_all_regimes": int((~recalled["same_regime"]).sum()),

@@ -126,6 +126,17 @@ def recall_day_by_day(
     return pl.concat(told)
 
 
+def recalled_at(recalled: pl.DataFrame, as_of: pl.Series) -> pl.DataFrame:
+    """What was recalled at each of `as_of`, in their order; a bar at which nobody asked the memory has no neighbour.
+
+    Args:
+        recalled: what `recall` returns.
+    """
+    counts = [name for name in RECALL_SCHEMA if name.endswith("neighbours")]
+    told = as_of.to_frame("as_of").join(recalled, on="as_of", how="left", maintain_order="left")
+    return told.with_columns(pl.col(counts).fill_null(0))
+
+
 def check_queries(as_of: Times, points: Points) -> NDArray[np.intp]:
     """Rows that have a point.
 

@@ -27,6 +27,8 @@ CLIP = 5.0
 IQR_OF_NORMAL = 1.3489795003921634
 """Interquartile range of the standard normal."""
 
+QUARTILES = (0.25, 0.5, 0.75)
+
 NAME_DIGITS = 16
 DAYS_A_WEEK = 7
 MONDAY_OFFSET = 3  # 1970-01-01 was a Thursday
@@ -121,18 +123,26 @@ class SetUpMap(BaseModel):
 
 def _centre_and_scale(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Median and robust standard deviation of each column; scale 0 leaves out what was constant or never known."""
-    centre, scale = np.zeros(values.shape[1]), np.zeros(values.shape[1])
-    for j in range(values.shape[1]):
-        column = values[:, j][~np.isnan(values[:, j])]
-        if not len(column):
-            continue
-        low, centre[j], high = np.quantile(column, [0.25, 0.5, 0.75])
-        # Flags are mostly zero: their quartiles coincide, and the standard deviation is what is left.
-        if high > low:
-            scale[j] = (high - low) / IQR_OF_NORMAL
-        elif column.min() < column.max():
+    low, centre, high = _quartiles(values)
+    known = ~np.isnan(values)
+    scale = np.where(high > low, (high - low) / IQR_OF_NORMAL, 0.0)
+    # Flags are mostly zero: their quartiles coincide, and the standard deviation is what is left.
+    for j in np.flatnonzero((high == low) & known.any(axis=0)):
+        column = values[known[:, j], j]
+        if column.min() < column.max():
             scale[j] = column.std()
     return centre, scale
+
+
+def _quartiles(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of what is known of each column, (3, f); 0 of a column that never was. Columns without NaN go all at once."""
+    lacking = np.isnan(values).sum(axis=0)
+    quartiles = np.zeros((len(QUARTILES), values.shape[1]))
+    if (lacking == 0).any():
+        quartiles[:, lacking == 0] = np.quantile(values[:, lacking == 0], QUARTILES, axis=0)
+    for j in np.flatnonzero((lacking > 0) & (lacking < len(values))):
+        quartiles[:, j] = np.quantile(values[~np.isnan(values[:, j]), j], QUARTILES)
+    return quartiles
 
 
 def _project(

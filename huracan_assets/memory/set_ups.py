@@ -3,7 +3,8 @@
 A night trades its whole look-back again, so the ledgers of two nights hold the same trades, and nearly the same ones,
 a bar apart. A trade counts if no earlier night of its symbol holds one at that time: then no move of the market is
 counted twice, each stretch stands as the first night that traded it did, and a later night changes nothing that an
-earlier one was told. Trades that do not overlap are as good as independent; their means need no correction.
+earlier one was told. Only nights that are cleared count (`clearance`). Trades that do not overlap are as good as
+independent; their means need no correction.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import psycopg
 
     Connection = psycopg.Connection[Any]
+    Cursor = psycopg.Cursor[Any]
 
 TIME = pl.Datetime("us", "UTC")
 SET_UP_SCHEMA: dict[str, pl.DataType] = {
@@ -50,22 +52,27 @@ class Memory:
 
 @dataclass(frozen=True)
 class Held:
-    """A symbol's remembered nights: under the map that is asked for, under others, and the newest of the former."""
+    """A symbol's cleared nights: under the map that is asked for, under others, and the newest of the former.
+
+    `not_cleared` are remembered, and teach nothing.
+    """
 
     nights: int
     other_nights: int
     newest: date | None
+    not_cleared: int
 
 
 def compare_nights(conn: Connection, before: date) -> int:
-    """Take over the trades of nights earlier than `before` that no night before their own holds; how many.
+    """Take over the trades of cleared nights earlier than `before` that no night before their own holds; how many.
 
     Each night is compared once, in order, all its symbols together. A trade without a point is never a set-up.
     """
     with conn.transaction():
         conn.execute(LOCK)
         waiting = conn.execute(
-            "SELECT DISTINCT night FROM memory_nights WHERE NOT compared AND night < %s ORDER BY night", (before,)
+            "SELECT DISTINCT night FROM memory_nights WHERE cleared AND NOT compared AND night < %s ORDER BY night",
+            (before,),
         ).fetchall()
         taken = 0
         for (night,) in waiting:
@@ -74,7 +81,7 @@ def compare_nights(conn: Connection, before: date) -> int:
                 INSERT INTO set_ups (symbol, night, as_of, known_at, map, side, regime, net_bps, embedding)
                 SELECT t.symbol, t.night, t.as_of, t.known_at, n.map, t.side, t.regime, t.net_bps, t.embedding
                 FROM memory_nights n JOIN trade_memory t USING (symbol, night)
-                WHERE n.night = %s AND NOT n.compared AND t.embedding IS NOT NULL AND NOT EXISTS (
+                WHERE n.night = %s AND n.cleared AND NOT n.compared AND t.embedding IS NOT NULL AND NOT EXISTS (
                     SELECT FROM set_ups s
                     WHERE s.symbol = t.symbol AND s.map = n.map AND s.night < t.night
                         AND s.as_of < t.known_at AND s.known_at > t.as_of
@@ -83,16 +90,23 @@ def compare_nights(conn: Connection, before: date) -> int:
                 """,
                 (night,),
             ).rowcount
-            conn.execute("UPDATE memory_nights SET compared = true WHERE night = %s", (night,))
+            conn.execute("UPDATE memory_nights SET compared = true WHERE night = %s AND cleared", (night,))
     return taken
 
 
+def compare_again(cursor: Cursor, symbol: str, night: date) -> None:
+    """Forget what was taken over of a night and of those after it: what they hold beside it may be new now."""
+    this = {"symbol": symbol, "night": night}
+    cursor.execute("DELETE FROM set_ups WHERE symbol = %(symbol)s AND night >= %(night)s", this)
+    cursor.execute("UPDATE memory_nights SET compared = false WHERE symbol = %(symbol)s AND night >= %(night)s", this)
+
+
 def held(conn: Connection, memory: Memory) -> Held:
-    """The symbol's remembered nights, whatever their map; a night whose ledger is empty counts."""
+    """The symbol's nights before the one that asks, whatever their map; one whose ledger is empty counts."""
     found = conn.execute(
         """
-        SELECT count(*) FILTER (WHERE map = %(map)s), count(*) FILTER (WHERE map <> %(map)s),
-            max(night) FILTER (WHERE map = %(map)s)
+        SELECT count(*) FILTER (WHERE cleared AND map = %(map)s), count(*) FILTER (WHERE cleared AND map <> %(map)s),
+            max(night) FILTER (WHERE cleared AND map = %(map)s), count(*) FILTER (WHERE NOT cleared)
         FROM memory_nights WHERE symbol = %(symbol)s AND night < %(before)s
         """,
         {"map": memory.map_name, "symbol": memory.symbol, "before": memory.before},

@@ -1,6 +1,7 @@
 """Every shadow trade of a night with its set-up and its whole context, in Postgres: written once a night.
 
-What later nights may make of it, each trade counted once, is `set_ups`; what they ask is `recall` and `elsewhere`.
+What later nights may make of it, each trade counted once, is `set_ups`, once the night is cleared (`clearance`); what
+they ask is `recall` and `elsewhere`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from huracan_assets.days import DAY, midnight
 from huracan_assets.errors import ContractError
 from huracan_assets.memory.binary_copy import copy_parts
 from huracan_assets.memory.set_up_map import DIMENSIONS
-from huracan_assets.memory.set_ups import LOCK, TIME
+from huracan_assets.memory.set_ups import LOCK, TIME, compare_again
 
 if TYPE_CHECKING:
     import psycopg
@@ -48,7 +49,7 @@ def replace_ledger(
 ) -> None:
     """Remember a night's ledger in place of what was remembered of that night before; all or nothing.
 
-    Later nights are compared again, since what they held beside this one may be new now.
+    It teaches nobody until it is judged (`clearance`), and later nights are compared again without it.
 
     Args:
         ledger: the shadow ledger, m trades.
@@ -64,14 +65,11 @@ def replace_ledger(
     with conn.transaction(), conn.cursor() as cursor:
         cursor.execute(LOCK)
         cursor.execute("DELETE FROM trade_memory WHERE symbol = %(symbol)s AND night = %(night)s", this)
-        cursor.execute("DELETE FROM set_ups WHERE symbol = %(symbol)s AND night >= %(night)s", this)
-        cursor.execute(
-            "UPDATE memory_nights SET compared = false WHERE symbol = %(symbol)s AND night > %(night)s", this
-        )
+        compare_again(cursor, symbol, night)
         cursor.execute(
             """
-            INSERT INTO memory_nights VALUES (%s, %s, %s, %s, false) ON CONFLICT (symbol, night)
-            DO UPDATE SET map = EXCLUDED.map, trades = EXCLUDED.trades, compared = false
+            INSERT INTO memory_nights VALUES (%s, %s, %s, %s, false, false) ON CONFLICT (symbol, night)
+            DO UPDATE SET map = EXCLUDED.map, trades = EXCLUDED.trades, compared = false, cleared = false
             """,
             (symbol, night, map_name, ledger.height),
         )

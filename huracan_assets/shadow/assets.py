@@ -9,7 +9,6 @@ import numpy as np
 import orjson
 import polars as pl
 
-from huracan_assets.days import DAY
 from huracan_assets.decision.assets import Policies, night_evidence
 from huracan_assets.decision.brain import Brain
 from huracan_assets.decision.intelligence_gates import REASONS
@@ -21,7 +20,6 @@ from huracan_assets.learning.classroom import Classroom, classroom
 from huracan_assets.learning.explanation import mean_contributions
 from huracan_assets.learning.records import LightGBMModel
 from huracan_assets.memory.set_up_map import SetUpMap
-from huracan_assets.memory.set_ups import compare_nights
 from huracan_assets.memory.trade_memory import replace_ledger
 from huracan_assets.observability.plots import equity_and_drawdown
 from huracan_assets.observability.sparkline import sparkline
@@ -68,7 +66,7 @@ def shadow_ledger(
     """The policy's own trades over the out-of-sample segments, one at a time, within its limits.
 
     Each segment is traded by the policy and the models that had seen only what came before it. The trades go to the
-    lake and, with their set-ups, to `trade_memory`, where the nights to come find them.
+    lake and, with their set-ups, to `trade_memory`, where the nights to come find them if `leakage_report` is clean.
     """
     day, symbol = symbol_day(context.partition_key)
     room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
@@ -124,12 +122,11 @@ def segment_decisions(evidence: Evidence, policies: Policies, room_: Classroom) 
 
 
 def _remember(version: FeatureVersion, ledger: pl.DataFrame, bars: pl.DataFrame) -> None:
-    """Embed the trades' set-ups by the map of this recipe, and write them to Postgres."""
+    """Embed the trades' set-ups by the map of this recipe, and write them to Postgres, where they await their judge."""
     mapped = SetUpMap.of(version, settings())
     points = mapped.points_at(bars, ledger["as_of"])
     with postgres.connection() as connection:
         replace_ledger(connection, version.symbol, version.day, ledger, points, mapped.name)
-        compare_nights(connection, version.day + DAY)
 
 
 @dg.asset_check(asset=shadow_ledger, blocking=True)

@@ -52,21 +52,20 @@ def replay(
     settings: Settings,
     costs: Costs,
     *,
-    bars: pl.DataFrame | None = None,
-    recalled: pl.DataFrame | None = None,
+    bars: pl.DataFrame,
+    recalled: pl.DataFrame,
 ) -> Traded:
     """Trade `stretch` from its first midnight.
 
     Args:
         costs: the costs that are charged and that the policy knows of.
-        bars: the stretch's decision bars, where they are at hand or where a scenario has changed them.
+        bars: the stretch's decision bars, or what a scenario has made of them.
         recalled: what the pattern memory answers at those bars.
 
     Raises:
         FeatureSetMismatch: the Brain was trained on other features than this engine makes.
     """
     brain.feature_set.refuse_unless(engine_set(), f"the Brain that is to trade {stretch.symbol}")
-    bars = stretch.bars(settings.decision_minutes) if bars is None else bars
     regimes = classify(bars)
     signals = alpha_signals(bars, regimes)
     position = settings.decision.position_gbp

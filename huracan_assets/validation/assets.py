@@ -27,7 +27,10 @@ from huracan_assets.learning.classroom import Classroom, classroom
 from huracan_assets.learning.ppo_context import bar_context
 from huracan_assets.learning.records import Calibrator, LightGBMModel
 from huracan_assets.market.universe import read_universe
+from huracan_assets.memory.clearance import judge_night
+from huracan_assets.memory.recall import recalled_at
 from huracan_assets.memory.set_up_map import DIMENSIONS, SetUpMap
+from huracan_assets.memory.set_ups import compare_nights
 from huracan_assets.memory.trade_memory import remembered_ledger
 from huracan_assets.observability.plots import equity_and_drawdown, permutation_histogram, stress_bars
 from huracan_assets.observability.tables import markdown_table
@@ -65,8 +68,13 @@ class LeakageFindings(BaseModel):
     refitted: tuple[str, ...]
     proven_features: tuple[str, ...]
 
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found, by checks that find what is planted."""
+        return self.report.clean and not self.self_test.missed
 
-@dg.asset(**room("validation", "json"), deps=["ppo_checkpoint", "shadow_ledger"])
+
+@dg.asset(**room("validation", "json", "postgres"), deps=["ppo_checkpoint", "shadow_ledger"])
 def leakage_report(
     context: dg.AssetExecutionContext,
     feature_version: FeatureVersion,
@@ -83,7 +91,7 @@ def leakage_report(
 
     Claims are tried: features, regimes, signals, outcomes and training rows are made again with the future removed, and
     what was fitted is fitted again on the rows known before its judging began. Any other bit is a finding. The checks
-    themselves are tried on leaks planted into copies of this evidence.
+    themselves are tried on leaks planted into copies of this evidence. Only a clean night teaches those after it.
     """
     day, symbol = symbol_day(context.partition_key)
     room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
@@ -115,7 +123,15 @@ def leakage_report(
         refitted=tuple(refit.what for refit in material.refits),
         proven_features=tuple(sorted(material.proven)),
     )
+    let_teach(symbol, day, found)
     return artifact(found, _leakage_metadata(found))
+
+
+def let_teach(symbol: str, day: date, found: LeakageFindings) -> None:
+    """Let the night's remembered trades teach the nights after it, or keep them from it, as its report says."""
+    with postgres.connection() as connection:
+        judge_night(connection, symbol, day, clean=found.clean)
+        compare_nights(connection, day + DAY)
 
 
 def _window(
@@ -159,6 +175,7 @@ def _leakage_metadata(found: LeakageFindings) -> dict[str, Any]:
     ]
     return {
         "clean": found.report.clean,
+        "teaches_later_nights": found.clean,
         "checks": dg.MetadataValue.md(markdown_table(rows)),
         "made_again_without_the_future": len(found.replayed),
         "fitted_again_on_the_past": len(found.refitted),
@@ -267,10 +284,14 @@ def stress_report(
     context: dg.AssetExecutionContext,
     feature_version: FeatureVersion,
     decision_bars: pl.DataFrame,
+    pattern_library: pl.DataFrame,
     lightgbm_model: LightGBMModel,
     decision_policy: Policies,
 ) -> dg.MaterializeResult[StressReport]:
-    """Eight scenarios over the newest whole out-of-sample days, traded by the Brain that had not seen them."""
+    """Eight scenarios over the newest whole out-of-sample days, traded by the Brain that had not seen them.
+
+    With what the pattern memory answers at the recorded bars, in every scenario.
+    """
     day, symbol = symbol_day(context.partition_key)
     last = lightgbm_model.folds[-1]
     unseen = (last.test_start + DAY - INSTANT).date()  # of a day in which the segment begins, the Brain knows a part
@@ -285,7 +306,8 @@ def stress_report(
     )
     stretch = Stretch(symbol, days, *load_market(context, symbol, days))
     bars = decision_bars.filter(pl.col("as_of").dt.offset_by("-1us").dt.date().is_in(days))
-    report = run_stress(Subject(brain, stretch, bars, settings(), Costs.of(settings().simulation), settings().seed))
+    costs, recalled = Costs.of(settings().simulation), recalled_at(pattern_library, bars["as_of"])
+    report = run_stress(Subject(brain, stretch, bars, recalled, settings(), costs, settings().seed))
     bound = settings().gates.stress_drawdown_multiple * settings().gates.drawdown_max
     rows = [result.model_dump() for result in report.results]
     names, depth = [result.scenario for result in report.results], np.array([r.drawdown for r in report.results])
@@ -294,6 +316,7 @@ def stress_report(
         {
             "days": len(days),
             "unstressed_trades": report.unstressed_trades,
+            "bars_with_neighbours": int((recalled["neighbours"] > 0).sum()),
             "scenarios": dg.MetadataValue.md(markdown_table(rows)),
             "drawdown": dg.MetadataValue.md(stress_bars(names, depth, bound)),
         },

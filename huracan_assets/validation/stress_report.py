@@ -1,6 +1,8 @@
 """Eight stress scenarios: how does the Brain trade when costs, fills or candles are not those of the record?
 
-A scenario changes the candles, the bars, the costs or the delays; the Brain then trades through the one simulator.
+A scenario changes the candles, the bars, the costs or the delays; the Brain then trades through the one simulator. The
+pattern memory is asked about the recorded bars alone: in every world it answers at a bar what it answered there in the
+record, and at a bar that the record lacks, nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from huracan_assets.decision.brain import Brain
 from huracan_assets.engines.consensus import ENGINES, alpha_signals, consensus
 from huracan_assets.guards.data_quality import Evidence, quality
+from huracan_assets.memory.recall import recalled_at
 from huracan_assets.regimes.regimes import classify
 from huracan_assets.settings import Settings
 from huracan_assets.shadow.ledger import Traded
@@ -73,11 +76,12 @@ def unknown_first(figure: float) -> tuple[bool, float]:
 
 @dataclass(frozen=True)
 class Subject:
-    """The Brain under stress, its stretch of candles and that stretch's own bars."""
+    """The Brain under stress, its stretch of candles, that stretch's own bars and what the memory answers at them."""
 
     brain: Brain
     stretch: Stretch
     bars: pl.DataFrame
+    recalled: pl.DataFrame  # columns of `RECALL_SCHEMA`
     settings: Settings
     costs: Costs
     seed: int
@@ -85,7 +89,11 @@ class Subject:
     @cached_property
     def unstressed(self) -> Traded:
         """What is traded in the world as it was."""
-        return replay(self.brain, self.stretch, self.settings, self.costs, bars=self.bars)
+        return self._replay(self.stretch, self.bars, self.settings, self.costs)
+
+    def _replay(self, stretch: Stretch, bars: pl.DataFrame, settings: Settings, costs: Costs) -> Traded:
+        recalled = recalled_at(self.recalled, bars["as_of"])
+        return replay(self.brain, stretch, settings, costs, bars=bars, recalled=recalled)
 
     def run(
         self,
@@ -103,14 +111,9 @@ class Subject:
         Args:
             silenced_by: refusals by which this world may end all trading; where none of them grows, it has not.
         """
-        same = stretch is None
-        traded = replay(
-            self.brain,
-            self.stretch if stretch is None else stretch,
-            settings or self.settings,
-            costs or self.costs,
-            bars=(self.bars if bars is None else bars) if same else None,
-        )
+        if bars is None:
+            bars = self.bars if stretch is None else stretch.bars(self.settings.decision_minutes)
+        traded = self._replay(stretch or self.stretch, bars, settings or self.settings, costs or self.costs)
         return self.measure(scenario, detail, traded, silenced_by)
 
     def measure(self, scenario: str, detail: str, traded: Traded, silenced_by: Sequence[str] = ()) -> StressResult:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from huracan_assets.memory.clearance import judge_night
 from huracan_assets.memory.set_up_map import DIMENSIONS
 from huracan_assets.memory.trade_memory import VOTES, replace_ledger
 from huracan_assets.regimes.regimes import REGIMES
 from huracan_assets.resources.postgres import connection
+
+if TYPE_CHECKING:
+    import psycopg
 
 NIGHT = date(2026, 6, 1)
 MAP = "one map"
@@ -66,11 +71,24 @@ def points(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((count, DIMENSIONS)).astype(np.float32)
 
 
+def teach(
+    conn: psycopg.Connection[Any],
+    symbol: str,
+    night: date,
+    frame: pl.DataFrame,
+    setups: np.ndarray,
+    map_name: str,
+) -> None:
+    """A night's ledger in the memory, with a clean report."""
+    replace_ledger(conn, symbol, night, frame, setups, map_name)
+    judge_night(conn, symbol, night, clean=True)
+
+
 def remember(
     symbol: str, trades: int, seed: int = 0, night: date = NIGHT, map_name: str = MAP
 ) -> tuple[pl.DataFrame, np.ndarray]:
     """A random ledger in the memory, and its points."""
     frame, setups = ledger(symbol, trades, seed), points(trades, seed)
     with connection() as conn:
-        replace_ledger(conn, symbol, night, frame, setups, map_name)
+        teach(conn, symbol, night, frame, setups, map_name)
     return frame, setups

@@ -16,15 +16,15 @@ from huracan_assets.days import DAY, days_until, midnight
 from huracan_assets.features.feature_version import FeatureDay, FeatureVersion
 from huracan_assets.memory import elsewhere
 from huracan_assets.memory.assets import cross_symbol_recall, pattern_library
+from huracan_assets.memory.clearance import judge_night
 from huracan_assets.memory.set_up_map import SetUpMap
-from huracan_assets.memory.trade_memory import replace_ledger
 from huracan_assets.partitions import partition_key
 from huracan_assets.regimes.regimes import REGIMES
 from huracan_assets.resources.io_manager import LakeIOManager
 from huracan_assets.resources.lake import Lake
 from huracan_assets.resources.postgres import connection
 from huracan_assets.settings import settings
-from huracan_assets_tests.memory.ledgers import ledger
+from huracan_assets_tests.memory.ledgers import ledger, teach
 
 pytestmark = pytest.mark.usefixtures("engine_home")
 
@@ -42,7 +42,10 @@ def only_these_coins(engine_home: Path) -> None:
 
 
 def version(symbol: str, recipe: str = "recipe") -> FeatureVersion:
-    days = tuple(FeatureDay(day=day, candles_sha256="", features_sha256="") for day in days_until(NIGHT, LOOK_BACK))
+    days = tuple(
+        FeatureDay(day=day, candles_sha256="", funding_sha256="", books_sha256=None, features_sha256="")
+        for day in days_until(NIGHT, LOOK_BACK)
+    )
     return FeatureVersion(symbol=symbol, day=NIGHT, recipe_sha256=recipe, names=NAMES, days=days)
 
 
@@ -63,7 +66,7 @@ def remember(symbol: str, night: date, trades: int, recipe: str = "recipe") -> N
     )
     mapped = SetUpMap.of(version(symbol, recipe), settings())
     with connection() as conn:
-        replace_ledger(conn, symbol, night, frame, mapped.points_at(bars(), frame["as_of"]), mapped.name)
+        teach(conn, symbol, night, frame, mapped.points_at(bars(), frame["as_of"]), mapped.name)
 
 
 def night(symbol: str) -> tuple[pl.DataFrame, Mapping[str, Any], dg.AssetCheckEvaluation]:
@@ -96,6 +99,15 @@ def test_a_first_night_remembers_nothing_and_says_so() -> None:
     assert page["remembered_nights"] == page["remembered_trades"] == page["bars_with_neighbours"] == 0
     assert page["newest_remembered_night"] == "none"
     assert check.passed
+
+
+def test_a_night_that_nobody_has_cleared_is_counted_and_teaches_nothing() -> None:
+    remember("UNI-USDT", NIGHT - DAY * 2, 100)
+    with connection() as conn:
+        judge_night(conn, "UNI-USDT", NIGHT - DAY * 2, clean=False)
+    recalled, page, _ = night("UNI-USDT")
+    assert recalled["neighbours"].sum() == 0
+    assert (page["remembered_nights"], page["nights_not_cleared"], page["remembered_trades"]) == (0, 1, 0)
 
 
 def test_a_night_whose_ledger_was_empty_is_remembered_without_trades() -> None:

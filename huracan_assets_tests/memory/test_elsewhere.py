@@ -19,9 +19,8 @@ from huracan_assets.memory.elsewhere import (
     stored_cross_search,
 )
 from huracan_assets.memory.set_ups import Memory, compare_nights
-from huracan_assets.memory.trade_memory import replace_ledger
 from huracan_assets.resources.postgres import connection
-from huracan_assets_tests.memory.ledgers import NIGHT, bars, ledger, points
+from huracan_assets_tests.memory.ledgers import NIGHT, bars, ledger, points, teach
 
 pytestmark = pytest.mark.usefixtures("engine_home")
 
@@ -37,7 +36,7 @@ def remember_coins(map_name: str, seed: int, trades: int, scale: float = 1.0) ->
         setups.append((np.round(points(trades, 10 * seed + place) * scale) / scale).astype(np.float32))
         with connection() as conn:
             # A coin's name in the test's own: other tests may look at the others.
-            replace_ledger(conn, coin, NIGHT + timedelta(place), frames[-1], setups[-1], map_name)
+            teach(conn, coin, NIGHT + timedelta(place), frames[-1], setups[-1], map_name)
     with connection() as conn:
         compare_nights(conn, AFTER)
     return pl.concat(frames), np.concatenate(setups)

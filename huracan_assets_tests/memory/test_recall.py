@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from huracan_assets.errors import ContractError
 from huracan_assets.memory.recall import RECALL_SCHEMA, check_known, recall, recall_day_by_day
 from huracan_assets.memory.set_ups import Memory, compare_nights
-from huracan_assets.memory.trade_memory import replace_ledger
 from huracan_assets.regimes.regimes import REGIMES
 from huracan_assets.resources.postgres import connection
-from huracan_assets_tests.memory.ledgers import FIRST, MAP, NIGHT, bars, ledger, points, remember
+from huracan_assets_tests.memory.ledgers import FIRST, MAP, NIGHT, bars, ledger, points, remember, teach
 
 pytestmark = pytest.mark.usefixtures("engine_home")
 
@@ -81,7 +80,7 @@ def test_recall_is_the_brute_force_answer(trades: int, seed: int, k: int, grid: 
     if grid:
         setups, queries = np.sign(setups) * (np.arange(32) < 2), np.zeros_like(queries)
     with connection() as conn:
-        replace_ledger(conn, "RECALL-USDT", NIGHT, frame, setups.astype(np.float32), MAP)
+        teach(conn, "RECALL-USDT", NIGHT, frame, setups.astype(np.float32), MAP)
     asked = regimes(44, seed)
     found = ask("RECALL-USDT", as_of, asked, queries.astype(np.float32), k)
     assert found.schema == pl.Schema(RECALL_SCHEMA)
@@ -109,7 +108,7 @@ def test_trades_that_end_later_never_change_an_earlier_answer() -> None:
     answers = []
     for version, moved in ((frame, setups), (poisoned, np.where(late.to_numpy()[:, None], queries[0], setups))):
         with connection() as conn:
-            replace_ledger(conn, "POISON-USDT", NIGHT, version, moved.astype(np.float32), MAP)
+            teach(conn, "POISON-USDT", NIGHT, version, moved.astype(np.float32), MAP)
         answers.append(ask("POISON-USDT", as_of, asked, queries, 10))
     assert late.sum() > 50
     assert answers[0].equals(answers[1])
@@ -120,7 +119,7 @@ def test_a_regime_that_is_hardly_remembered_is_not_silent_and_says_so() -> None:
     rare = pl.Series(np.arange(60) % 20 == 0)
     frame = frame.with_columns(regime=pl.when(rare).then(pl.lit("PANIC")).otherwise(pl.lit("RANGE")))
     with connection() as conn:
-        replace_ledger(conn, "RARE-USDT", NIGHT, frame, setups, MAP)
+        teach(conn, "RARE-USDT", NIGHT, frame, setups, MAP)
     at = np.repeat(bars(15_000)[-1:], 3)
     found = ask("RARE-USDT", at, np.array(["RANGE", "PANIC", "TREND"]), np.repeat(setups[:1], 3, axis=0), 20)
     assert found["neighbours"].to_list() == [20, 20, 20]
@@ -133,7 +132,7 @@ def test_ties_go_to_the_trade_known_first_whatever_the_order_of_rows() -> None:
     expected = frame.sort("exit_at", "as_of").head(3)["net_bps"].mean()
     for version in (frame, frame.reverse()):
         with connection() as conn:
-            replace_ledger(conn, "TIES-USDT", NIGHT, version, same, MAP)
+            teach(conn, "TIES-USDT", NIGHT, version, same, MAP)
             compare_nights(conn, NIGHT + timedelta(1))
             # The index would hand the rows over in order of time; the planner need not use it.
             conn.execute("SET LOCAL enable_indexscan = off")
@@ -164,7 +163,7 @@ def test_a_past_day_is_told_what_its_own_night_was_told() -> None:
     with connection() as conn:
         conn.execute("DELETE FROM set_ups WHERE symbol = 'DAILY-USDT'")
         for number, night in enumerate(nights):
-            replace_ledger(conn, "DAILY-USDT", night - timedelta(1), *_before(number), MAP)
+            teach(conn, "DAILY-USDT", night - timedelta(1), *_before(number), MAP)
             compare_nights(conn, night)
             rows = slice(3 * number, 3 * number + 3)
             told.append(recall(conn, Memory("DAILY-USDT", MAP, night), at[rows], asked[rows], queries[rows], k))

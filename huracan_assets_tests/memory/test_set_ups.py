@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huracan_assets.memory.set_ups import SET_UP_SCHEMA, Held, Memory, compare_nights, held, known_set_ups
-from huracan_assets.memory.trade_memory import replace_ledger
 from huracan_assets.resources.postgres import connection
-from huracan_assets_tests.memory.ledgers import MAP, NIGHT, bars, ledger, points, remember
+from huracan_assets_tests.memory.ledgers import MAP, NIGHT, bars, ledger, points, remember, teach
 
 pytestmark = pytest.mark.usefixtures("engine_home")
 
@@ -27,7 +26,7 @@ def sequential(symbol: str, seed: int, trades: int = 40) -> pl.DataFrame:
 
 def write(symbol: str, night: date, frame: pl.DataFrame, map_name: str = MAP) -> None:
     with connection() as conn:
-        replace_ledger(conn, symbol, night, frame, points(frame.height, frame.height), map_name)
+        teach(conn, symbol, night, frame, points(frame.height, frame.height), map_name)
 
 
 def known(symbol: str, before: date = AFTER, map_name: str = MAP) -> pl.DataFrame:
@@ -94,9 +93,9 @@ def test_nights_under_another_map_are_left_alone_and_counted() -> None:
     write(symbol, NIGHT + timedelta(1), frame, MAP)
     assert known(symbol)["as_of"].to_list() == known(symbol, map_name="older")["as_of"].to_list()
     with connection() as conn:
-        assert held(conn, Memory(symbol, MAP, AFTER)) == Held(1, 1, NIGHT + timedelta(1))
-        assert held(conn, Memory(symbol, MAP, NIGHT + timedelta(1))) == Held(0, 1, None)
-        assert held(conn, Memory("NEVER-USDT", MAP, AFTER)) == Held(0, 0, None)
+        assert held(conn, Memory(symbol, MAP, AFTER)) == Held(1, 1, NIGHT + timedelta(1), 0)
+        assert held(conn, Memory(symbol, MAP, NIGHT + timedelta(1))) == Held(0, 1, None, 0)
+        assert held(conn, Memory("NEVER-USDT", MAP, AFTER)) == Held(0, 0, None, 0)
 
 
 def test_a_ledger_without_trades_and_trades_without_points() -> None:
@@ -107,7 +106,7 @@ def test_a_ledger_without_trades_and_trades_without_points() -> None:
     setups = points(frame.height)
     setups[0, 3] = np.nan
     with connection() as conn:
-        replace_ledger(conn, symbol, NIGHT + timedelta(1), frame, setups, MAP)
+        teach(conn, symbol, NIGHT + timedelta(1), frame, setups, MAP)
     assert known(symbol)["as_of"].to_list() == frame["as_of"].to_list()[1:]
     with connection() as conn:
         assert held(conn, Memory(symbol, MAP, AFTER)).nights == 2

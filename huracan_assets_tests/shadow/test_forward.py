@@ -19,7 +19,6 @@ from huracan_assets.features.feature_sets import engine_set
 from huracan_assets.features.feature_version import FeatureDay, FeatureVersion
 from huracan_assets.features.recipe import WARM_UP_DAYS
 from huracan_assets.memory.set_up_map import SetUpMap
-from huracan_assets.memory.trade_memory import replace_ledger
 from huracan_assets.partitions import partition_key
 from huracan_assets.resources.io_manager import LakeIOManager
 from huracan_assets.resources.lake import Lake, canonical_json
@@ -29,7 +28,7 @@ from huracan_assets.settings import settings
 from huracan_assets.shadow.forward import ForwardLedger
 from huracan_assets_tests.decision.brains import brain
 from huracan_assets_tests.features.random_market import candles
-from huracan_assets_tests.memory.ledgers import ledger
+from huracan_assets_tests.memory.ledgers import ledger, teach
 
 SYMBOL, CROWNED, LOOK_BACK = "APT-USDT", date(2024, 5, 1), 30
 UNSEEN = [CROWNED + DAY * days for days in (1, 2, 3)]
@@ -57,7 +56,10 @@ def champion(engine_home: Path, tmp_path: Path) -> Iterator[None]:
 
 def version() -> FeatureVersion:
     made = engine_set()
-    days = tuple(FeatureDay(day=day, candles_sha256="c", features_sha256="f") for day in days_until(NIGHT, LOOK_BACK))
+    days = tuple(
+        FeatureDay(day=day, candles_sha256="c", funding_sha256="", books_sha256=None, features_sha256="f")
+        for day in days_until(NIGHT, LOOK_BACK)
+    )
     return FeatureVersion(symbol=SYMBOL, day=NIGHT, recipe_sha256=made.recipe_sha256, names=made.names, days=days)
 
 
@@ -98,7 +100,7 @@ def remember(night: date, number: int) -> None:
     )
     mapped = SetUpMap.of(version(), settings())
     with connection() as conn:
-        replace_ledger(conn, SYMBOL, night, frame, mapped.points_at(bars(), as_of), mapped.name)
+        teach(conn, SYMBOL, night, frame, mapped.points_at(bars(), as_of), mapped.name)
 
 
 def forward() -> ForwardLedger:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from huracan_assets.errors import FeatureSetMismatch
 from huracan_assets.features.feature_sets import engine_set
+from huracan_assets.memory.set_ups import TIME
 from huracan_assets.settings import read_settings
 from huracan_assets.shadow.replay import replay
 from huracan_assets.simulation.costs import Costs
@@ -15,8 +17,8 @@ SETTINGS = read_settings("local")
 
 
 def test_a_replay_refuses_a_brain_of_another_recipe_and_names_both() -> None:
-    older = brain_of_an_older_recipe()
+    older, bars = brain_of_an_older_recipe(), pl.DataFrame(schema={"as_of": TIME})
     with pytest.raises(FeatureSetMismatch, match="the Brain that is to trade ETH-USDT was trained on") as refused:
-        replay(older, stretch(), SETTINGS, Costs.of(SETTINGS.simulation))
+        replay(older, stretch(), SETTINGS, Costs.of(SETTINGS.simulation), bars=bars, recalled=bars)
     assert older.feature_set.short in str(refused.value)
     assert engine_set().short in str(refused.value)

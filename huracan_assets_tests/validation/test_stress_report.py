@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from huracan_assets.settings import read_settings
+from huracan_assets.memory.recall import RECALL_SCHEMA, recalled_at
+from huracan_assets.settings import Settings, read_settings
 from huracan_assets.shadow.ledger import LIMITED_SCHEMA, Traded
 from huracan_assets.shadow.replay import replay
 from huracan_assets.simulation.costs import Costs
@@ -34,7 +35,8 @@ BEGIN = datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def subject() -> Subject:
     bars = stretch().bars(SETTINGS.decision_minutes)
-    return Subject(brain(), stretch(), bars, SETTINGS, Costs.of(SETTINGS.simulation), 7)
+    nothing = recalled_at(pl.DataFrame(schema=RECALL_SCHEMA), bars["as_of"])
+    return Subject(brain(), stretch(), bars, nothing, SETTINGS, Costs.of(SETTINGS.simulation), 7)
 
 
 @pytest.fixture(scope="module")
@@ -59,17 +61,53 @@ def test_dearer_worlds_bring_less_than_the_plain_one(subject: Subject) -> None:
     plain = subject.run("plain", "as it was")
     dear = subject.run("dear", "fees", costs=subject.costs.with_fees(5.0))
     assert dear.net_bps < plain.net_bps
-    ledger = replay(brain(), stretch(), SETTINGS, subject.costs, bars=subject.bars).ledger
+    ledger = traded_by(subject).ledger
     assert plain.net_bps == pytest.approx(
         float((ledger["net_bps"] * ledger["size_gbp"]).sum()) / SETTINGS.decision.position_gbp
     )
 
 
+def traded_by(subject: Subject, settings: Settings = SETTINGS) -> Traded:
+    return replay(brain(), stretch(), settings, subject.costs, bars=subject.bars, recalled=subject.recalled)
+
+
 def test_bars_at_hand_trade_as_bars_computed_from_the_candles(subject: Subject) -> None:
-    computed = replay(brain(), stretch(), SETTINGS, subject.costs)
-    given = replay(brain(), stretch(), SETTINGS, subject.costs, bars=subject.bars)
-    assert computed.ledger.equals(given.ledger)
-    assert computed.ledger["as_of"].min() > BEGIN  # type: ignore[operator]
+    assert subject.run("x", "", stretch=subject.stretch) == subject.run("x", "")
+    assert subject.unstressed.ledger.equals(traded_by(subject).ledger)
+    assert subject.unstressed.ledger["as_of"].min() > BEGIN  # type: ignore[operator]
+
+
+def losses(bars: pl.DataFrame) -> pl.DataFrame:
+    """A memory in which all that was like any of the bars lost."""
+    said: dict[str, object] = {
+        "neighbours": 20, "same_regime": True, "win_rate": 0.2, "mean_net_bps": -15.0, "nearest": 1.0,
+        **{f"{side}_neighbours": 10 for side in ("long", "short")},
+        **{f"{side}_mean_net_bps": -15.0 for side in ("long", "short")},
+        **{f"{side}_rms_net_bps": 20.0 for side in ("long", "short")},
+    }  # fmt: skip
+    rows = bars.select("as_of").with_columns(pl.lit(value).alias(name) for name, value in said.items())
+    return rows.select(list(RECALL_SCHEMA)).cast(pl.Schema(RECALL_SCHEMA))
+
+
+def test_what_the_memory_refuses_is_refused_in_every_world(subject: Subject) -> None:
+    """Also where the candles are others: the memory has been asked about the bars as they were recorded."""
+    warned = replace(subject, recalled=losses(subject.bars))
+    found = stress_report(warned)
+    assert [result.trades for result in found.results] == [0] * 8
+    assert warned.unstressed.refusals["patterns"] > 20
+    assert not found.is_evidence()
+
+
+def test_a_bar_that_the_record_lacks_remembers_nothing(subject: Subject) -> None:
+    """A world may have bars that are none of the night's; there alone it goes on as without a memory."""
+    half = subject.bars.height // 2
+    warned = replace(subject, recalled=losses(subject.bars).head(half))
+    ledger, free = warned.unstressed.ledger, subject.unstressed.ledger
+    since = subject.bars["as_of"][half]
+    assert ledger["as_of"].min() >= since
+    assert ledger.height > free.filter(pl.col("as_of") > since).height - 3
+    other = warned.run("x", "", stretch=warned.stretch)
+    assert other.trades == ledger.height < free.height
 
 
 def test_an_attack_that_is_missed_is_unsound_and_named(subject: Subject) -> None:
@@ -161,15 +199,14 @@ def test_four_orders_of_five_are_missed_the_same_ones_each_time(subject: Subject
     """A missed order is no trade: the book is free for the decisions after it."""
     unlikely = SETTINGS.simulation.model_copy(update={"fill_probability": MISSED_FILLS})
     settings = SETTINGS.model_copy(update={"simulation": unlikely})
-    plain = replay(brain(), stretch(), SETTINGS, subject.costs, bars=subject.bars)
-    found = replay(brain(), stretch(), settings, subject.costs, bars=subject.bars)
+    plain, found = traded_by(subject), traded_by(subject, settings)
     sent = found.ledger.height + found.refusals["missed"]
     assert "missed" not in plain.refusals
     assert 0.1 < found.ledger.height / sent < 0.3
     assert sent > plain.ledger.height
-    assert found.ledger.equals(replay(brain(), stretch(), settings, subject.costs, bars=subject.bars).ledger)
+    assert found.ledger.equals(traded_by(subject, settings).ledger)
     other = settings.model_copy(update={"simulation": unlikely.model_copy(update={"fill_seed": 8})})
-    assert not found.ledger.equals(replay(brain(), stretch(), other, subject.costs, bars=subject.bars).ledger)
+    assert not found.ledger.equals(traded_by(subject, other).ledger)
 
 
 def test_the_worst_is_the_deepest_and_one_that_is_no_number_is_worse_than_all() -> None:

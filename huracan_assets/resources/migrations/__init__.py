@@ -6,8 +6,9 @@ from functools import cache
 from pathlib import Path
 
 from huracan_assets.errors import StorageError
+from huracan_assets.resources.postgres import connect, laying_out
 
-HEAD = "0004"
+HEAD = "0005"
 
 
 @cache
@@ -15,27 +16,30 @@ def ensure_schema(url: str) -> None:
     """Bring the schema of the database at `url` up to `HEAD`, once a process; a no-op where it is there already.
 
     Raises:
-        StorageError: the database was written by a newer engine, or lacks the vector extension.
+        StorageError: the database is not reachable, was written by a newer engine, lacks the vector extension or has
+            too old a one, or its role may not lay out the tables.
     """
-    import psycopg
+    with laying_out(url):
+        if not _is_at_head(url):
+            _upgrade(url)
 
-    with psycopg.connect(url) as opened:
+
+def _is_at_head(url: str) -> bool:
+    with connect(url) as opened:
         found = opened.execute("SELECT to_regclass('alembic_version')").fetchone()
-        if found is not None and found[0] is not None:
-            row = opened.execute("SELECT version_num FROM alembic_version").fetchone()
-            if row is not None and row[0] == HEAD:
-                return
-            if row is not None and row[0] > HEAD:
-                raise StorageError(f"the database is at schema {row[0]}, this engine knows {HEAD}: update the engine")
-    _upgrade(url)
+        if found is None or found[0] is None:
+            return False
+        row = opened.execute("SELECT version_num FROM alembic_version").fetchone()
+    if row is not None and row[0] > HEAD:
+        raise StorageError(f"the database is at schema {row[0]}, this engine knows {HEAD}: update the engine")
+    return row is not None and row[0] == HEAD
 
 
 def _upgrade(url: str) -> None:
-    import psycopg
     from alembic import command
     from alembic.config import Config
 
-    with psycopg.connect(url) as lock:  # two processes of a night may arrive together
+    with connect(url) as lock:  # two processes of a night may arrive together
         lock.execute("SELECT pg_advisory_xact_lock(hashtext('huracan.migrations'))")
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent))
