@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from huracan_assets.errors import SettingsError
-from huracan_assets.settings import CONFIG_FOLDER, deep_merge, home, read_settings
+from huracan_assets.settings import CONFIG_FOLDER, Settings, deep_merge, home, read_settings
 from huracan_assets.settings import tree as module
+from huracan_assets.settings.variables import OTHERS, variables
 
 
 @pytest.fixture(autouse=True)
@@ -65,24 +68,91 @@ def test_an_unknown_key_is_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"),
+    ("variable", "right"),
     [
-        ("HURACAN_MARKET__SOURC", "archive"),
-        ("HURACAN_GATE__SHARPE_MIN", "1.5"),
-        ("HURACAN_LEARNING__PPO__EPOCH", "2"),
-        ("HURACAN_LOOK_BACK_DAY", "30"),
+        ("HURACAN_MARKET__SOURC", "HURACAN_MARKET__SOURCE"),
+        ("HURACAN_MARKET_SOURCE", "HURACAN_MARKET__SOURCE"),
+        ("HURACAN_MARKET__SYMBOLS__0", "HURACAN_MARKET__SYMBOLS"),
+        ("HURACAN_GATE__SHARPE_MIN", "HURACAN_GATES__SHARPE_MIN"),
+        ("HURACAN_DECISION_MIN_CONFIDENCE", "HURACAN_DECISION__MIN_CONFIDENCE"),
+        ("HURACAN_LEARNING__PPO__EPOCH", "HURACAN_LEARNING__PPO__EPOCHS"),
+        ("HURACAN_LOOK_BACK_DAY", "HURACAN_LOOK_BACK_DAYS"),
+        ("HURACAN_PROFLE", "HURACAN_PROFILE"),
+        ("huracan_home", "HURACAN_HOME"),
     ],
 )
-def test_a_misspelt_variable_is_refused_by_name(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(variable, value)
-    message = refusal()
-    assert variable.split("__")[-1].lower() in message.lower()
+def test_a_misspelt_variable_is_refused_with_the_nearest_name(
+    variable: str, right: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    assert f"{variable} is no variable of the engine, the nearest is {right}:" in refusal()
+
+
+def test_a_setting_is_read_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("huracan_gates__sharpe_min", "1.5")
+    assert read_settings("local").gates.sharpe_min == 1.5
 
 
 def test_the_engines_other_variables_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HOME", "LAKE", "PROFILE", "SHARED", "CONCURRENT_RUNS", "MLFLOW_URL"):
-        monkeypatch.setenv(f"HURACAN_{name}", "local")
+    for name in OTHERS:
+        monkeypatch.setenv(name, "local")
     assert read_settings() == read_settings("local")
+
+
+def test_every_variable_that_code_or_a_page_names_is_one_of_the_engine(repository: Path) -> None:
+    """But for those that two files misspell."""
+    misspelling = (Path(__file__), repository / "huracan_assets_tests" / "test_cli.py")
+    files = [repository / "Makefile", *repository.glob("*.md"), *(repository / "deploy").rglob("*.*")]
+    for package in ("huracan_assets", "huracan_assets_tests"):
+        files += [*(repository / package).rglob("*.py"), *(repository / package).rglob("*.md")]
+    told = set[str]()
+    for file in files:
+        if file not in misspelling and file.suffix != ".png":
+            told |= set(re.findall(r"\bHURACAN_[A-Z0-9_]*[A-Z0-9]\b", file.read_text(encoding="utf-8")))
+    assert told - dict(variables(Settings)).keys() == set(OTHERS)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "form"),
+    [
+        ("HURACAN_MARKET__SYMBOLS", "BTC-USDT,ETH-USDT", """HURACAN_MARKET__SYMBOLS='["BTC-USDT", "ETH-USDT"]'"""),
+        ("HURACAN_MARKET__SYMBOLS", "[BTC-USDT, 'ETH-USDT']", """HURACAN_MARKET__SYMBOLS='["BTC-USDT", "ETH-USDT"]'"""),
+        ("HURACAN_MARKET__COLLECT", "funding_rates", """HURACAN_MARKET__COLLECT='["funding_rates"]'"""),
+        ("HURACAN_MARKET__WITNESSES", "", "HURACAN_MARKET__WITNESSES='[]'"),
+        ("HURACAN_ANALYSTS__HORIZONS", "30,60", "HURACAN_ANALYSTS__HORIZONS='[30, 60]'"),
+        ("HURACAN_MARKET", "ccxt", """HURACAN_MARKET='{"source": ...}', or a leaf alone, HURACAN_MARKET__SOURCE=..."""),
+    ],
+)
+def test_a_list_or_a_section_that_is_no_json_is_told_in_its_right_form(
+    variable: str, value: str, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    message = refusal()
+    assert f"{variable}={value} is no JSON: write {form}" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("value", ["5", "null", "{}", "[]", '"a"', '[{"a": 1}]', '{"a": [null]}'])
+def test_json_of_another_kind_than_a_list_or_section_wants_is_refused(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanting = [name for name, kind in variables(Settings) if not isinstance(kind, type) or issubclass(kind, BaseModel)]
+    assert {"HURACAN_MARKET", "HURACAN_MARKET__SYMBOLS", "HURACAN_ANALYSTS__SIZES"} < set(wanting)
+    for name in wanting:
+        with monkeypatch.context() as patched:
+            patched.setenv(name, value)
+            with suppress(SettingsError):  # and nothing else
+                read_settings("local")
+
+
+def test_an_archive_may_lie_in_the_users_home_or_beside_the_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for spelt in ("~/candles", "candles", str(tmp_path / "candles")):
+        monkeypatch.setenv("HURACAN_MARKET__ARCHIVE", spelt)
+        assert read_settings("local").market.archive == tmp_path / "candles"
 
 
 def test_a_missing_profile_is_named_with_where_to_look() -> None:

@@ -154,7 +154,7 @@ def _registered(
         for name, data in files.items():
             atomic_write(Path(folder) / name, data)
         version = tracking.register(symbol, day, folder_hash(Path(folder)), Path(folder), tags, _figures(report))
-    tracking.set_alias(symbol, "challenger", tracking.newest(symbol).version)
+    tracking.challenge(symbol)
     return version
 
 

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from huracan_assets.errors import BundleError
 from huracan_assets.registry.signing import sign, verify
-from huracan_assets.resources.lake import canonical_json, content_hash
+from huracan_assets.resources.lake import canonical_json, content_hash, writing
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 FORMAT = 1
@@ -85,6 +85,7 @@ def write_bundle(
 
     Raises:
         BundleError: a name that would leave the folder or is the bundle's own.
+        StorageError: the disk is full, or may not be written to; the bundle that was there stands.
     """
     manifest = _manifest(files, metadata, approved)
     signed = canonical_json(manifest)
@@ -92,7 +93,8 @@ def write_bundle(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         if _contents(folder) != contents:
-            _publish(folder, contents)
+            with writing(folder):
+                _publish(folder, contents)
     return Bundle(folder, manifest, dict(files))
 
 
@@ -206,17 +208,30 @@ def _exchange(new: Path, old: Path) -> None:
     shutil.rmtree(aside)
 
 
+def bundle_names(folder: Path) -> set[str]:
+    """The names of all files of a folder that may be a bundle's, whoever signed it.
+
+    Raises:
+        BundleError: it is no folder, holds a link, or lacks the manifest or its signature.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        there = "a link" if folder.is_symlink() else "a file" if folder.exists() else "nothing"
+        raise BundleError(
+            f"{folder} is not a bundle's folder, {there} lies there: materialise handoff_bundle, or correct the path"
+        )
+    present = _names(folder)
+    _refuse(folder, [name for name in sorted(present) if (folder / name).is_symlink()], "is a link")
+    _refuse(folder, sorted({MANIFEST, SIGNATURE} - present), "is missing")
+    return present
+
+
 def load_bundle(folder: Path, key: Ed25519PublicKey) -> Bundle:
     """Read a bundle, or refuse it.
 
     Raises:
         BundleError: not signed by `key`, a file changed, extra or missing, a link, or not approved.
     """
-    if folder.is_symlink() or not folder.is_dir():
-        raise BundleError(f"{folder} is not a bundle's folder: materialise handoff_bundle, or correct the path")
-    present = _names(folder)
-    _refuse(folder, [name for name in sorted(present) if (folder / name).is_symlink()], "is a link")
-    _refuse(folder, sorted({MANIFEST, SIGNATURE} - present), "is missing")
+    present = bundle_names(folder)
     signed = (folder / MANIFEST).read_bytes()
     if not verify(key, signed, (folder / SIGNATURE).read_bytes()):
         raise BundleError(

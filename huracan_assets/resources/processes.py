@@ -24,6 +24,7 @@ import orjson
 import psutil
 
 from huracan_assets.errors import HuracanError
+from huracan_assets.resources.postgres import SERVED
 
 LOOPBACK = "127.0.0.1"
 POLL_S = 0.1
@@ -89,7 +90,7 @@ class Stopped:
 def embedded_postgres() -> Service:
     """The process that holds the embedded Postgres open while others come and go."""
     command = (sys.executable, "-m", "huracan_assets.resources.postgres", "serve")
-    return Service("postgres", command, ready_line="ready")
+    return Service("postgres", command, ready_line=SERVED)
 
 
 def mlflow_server(home: Path, env: Mapping[str, str], backend_uri: str) -> Service:
@@ -136,7 +137,7 @@ def dagster_daemon() -> Service:
 
 
 def up(home: Path, env: Mapping[str, str], services: Sequence[Service]) -> list[Running]:
-    """Start `services` in order, each once the one before it answers; running ones are left as they are.
+    """Start `services` in order, each once the one before it answers; running ones are left as they are, if they do.
 
     Args:
         home: holds `logs/` and `run/`.
@@ -172,7 +173,7 @@ def status(home: Path) -> list[Running]:
 
 
 def start(home: Path, env: Mapping[str, str], service: Service) -> Running:
-    """Start one service and wait until it answers.
+    """Start one service, unless it lives already, and wait until it answers.
 
     Raises:
         ServiceError: as `up`.
@@ -180,6 +181,7 @@ def start(home: Path, env: Mapping[str, str], service: Service) -> Running:
     file = _pid_file(home, service.name)
     running = _alive(file)
     if running is not None:
+        _wait_for_living(service, running, home / "logs" / f"{service.name}.log")
         return running
     _refuse_taken_port(service)
     log = _fresh_log(home, service.name)
@@ -187,7 +189,7 @@ def start(home: Path, env: Mapping[str, str], service: Service) -> Running:
     running = Running(service.name, pid, psutil.Process(pid).create_time(), service.url)
     _write(file, running)
     try:
-        _wait_until_ready(service, pid, log)
+        _wait_until_ready(service, running, log)
     except ServiceError:
         stop(home, service.name)
         raise
@@ -280,22 +282,46 @@ def _refuse_taken_port(service: Service) -> None:
     )
 
 
-def _wait_until_ready(service: Service, pid: int, log: Path) -> None:
-    deadline = time.monotonic() + service.deadline_s
-    while not _is_ready(service, log):
-        ended, status_word = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            code = os.waitstatus_to_exitcode(status_word)
-            raise ServiceError(f"{service.name} ended with status {code} before it was ready. {_last_words(log)}")
-        if time.monotonic() > deadline:
-            raise ServiceError(f"{service.name} was not ready in {service.deadline_s:g} s. {_last_words(log)}")
-        time.sleep(POLL_S)
+def _wait_for_living(service: Service, running: Running, log: Path) -> None:
+    """Wait for a service that an earlier call started; one that stays silent is left alone."""
+    try:
+        _wait_until_answers(service, running, log)
+    except ServiceError as error:
+        raise ServiceError(
+            f"{error}\nIt was started before, as process {running.pid}: `huracan down` ends it, then `huracan up`"
+        ) from error
+
+
+def _wait_until_ready(service: Service, running: Running, log: Path) -> None:
+    _wait_until_answers(service, running, log)
     if service.failure_line is not None and service.failure_line in _read_log(log):
         raise ServiceError(f"{service.name} runs but is of no use: {service.failure_line}. {_last_words(log)}")
 
 
+def _wait_until_answers(service: Service, running: Running, log: Path) -> None:
+    deadline = time.monotonic() + service.deadline_s
+    while True:
+        how = _ended(running.pid)  # asked first: what has died may have answered
+        if how is not None:
+            raise ServiceError(f"{service.name} ended {how} before it was ready. {_last_words(log)}")
+        if _is_ready(service, running, log):
+            return
+        if time.monotonic() > deadline:
+            raise ServiceError(f"{service.name} was not ready in {service.deadline_s:g} s. {_last_words(log)}")
+        time.sleep(POLL_S)
+
+
+def _ended(pid: int) -> str | None:
+    """How a process ended, None while it lives. Only its parent is told the status."""
+    try:
+        ended, status_word = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return None if psutil.pid_exists(pid) else "by itself"
+    return f"with status {os.waitstatus_to_exitcode(status_word)}" if ended else None
+
+
 def _read_log(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace")
+    return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
 
 
 def _last_words(log: Path) -> str:
@@ -303,11 +329,12 @@ def _last_words(log: Path) -> str:
     return f"{log} ends:\n" + "\n".join(lines[-TAIL_LINES:])
 
 
-def _is_ready(service: Service, log: Path) -> bool:
+def _is_ready(service: Service, running: Running, log: Path) -> bool:
     if service.ready_line is not None:
-        return service.ready_line in _read_log(log)
+        # A log that somebody removed tells nothing of a service that lives.
+        return not log.exists() or service.ready_line in _read_log(log)
     if service.health_path is not None:
-        return answers(f"{service.url}{service.health_path}")
+        return answers(f"{running.url}{service.health_path}")
     return True
 
 

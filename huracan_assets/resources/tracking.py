@@ -102,7 +102,7 @@ class Tracking:
         """Connect, and lay out MLflow's own tables where they are missing.
 
         Raises:
-            StorageError: Postgres is not reachable.
+            StorageError: Postgres is not reachable, or lets MLflow's tables not be made.
         """
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -111,7 +111,8 @@ class Tracking:
 
         for chatty in ("mlflow", "alembic"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
-        tracking = cls(MlflowClient(tracking_uri=url, registry_uri=url), home() / "mlflow-artifacts")
+        with postgres.laying_out(url):
+            tracking = cls(MlflowClient(tracking_uri=url, registry_uri=url), home() / "mlflow-artifacts")
         with tracking._alone("schema"):  # two processes of a first night may arrive together
             tracking.client.search_experiments(max_results=1)
         return tracking
@@ -270,22 +271,19 @@ class Tracking:
             )
         return known[0]
 
-    def newest(self, symbol: str) -> ModelVersion:
-        """The version of the latest day, which the rerun of an older night does not displace.
+    def challenge(self, symbol: str) -> ModelVersion:
+        """Point the alias `challenger` at the version of the latest day, which no rerun of an older night displaces.
 
         Raises:
             StorageError: the symbol has none.
         """
         with self._alone(symbol):
             known = self._versions(symbol)
-        if not known:
-            raise StorageError(f"MLflow has no version of {symbol}: materialise registered_model")
-        return max(known, key=lambda version: (version.day, version.version))
-
-    def set_alias(self, symbol: str, alias: str, version: int) -> None:
-        """Point an alias, for one `challenger`, at a version; the champion's is `crown`'s alone."""
-        with self._alone(symbol):
-            self.client.set_registered_model_alias(_model_name(symbol), alias, str(version))
+            if not known:
+                raise StorageError(f"MLflow has no version of {symbol}: materialise registered_model")
+            newest = max(known, key=lambda version: (version.day, version.version))
+            self.client.set_registered_model_alias(_model_name(symbol), "challenger", str(newest.version))
+        return newest
 
     def crown(self, symbol: str, day: date, version: int | None) -> None:
         """Record the outcome of a night: `version` became champion on `day`, or (None) nobody did.

@@ -75,9 +75,16 @@ class MarketSettings(Section):
     exchange: ExchangeSettings
     synthetic: SyntheticSettings
 
+    @field_validator("archive")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().resolve()
+
     @field_validator("symbols", mode="before")
     @classmethod
     def _plain_names(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
         return [{"symbol": item} if isinstance(item, str) else item for item in value]
 
     @model_validator(mode="after")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from huracan_assets.settings.market import (
     MarketSettings,
 )
 from huracan_assets.settings.trading import AnalystSettings, DecisionSettings, MemorySettings, SimulationSettings
+from huracan_assets.settings.variables import refuse_unreadable
 
 CONFIG_FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "config"
 
@@ -89,7 +89,8 @@ def read_settings(profile: str | None = None, overrides: dict[str, Any] | None =
         overrides: leaves that win over the YAML and lose against the environment.
 
     Raises:
-        SettingsError: a file is missing, or a value is unknown, missing or out of range; the message names each.
+        SettingsError: a file is missing, a `HURACAN_...` variable is none or no JSON where it has to be, or a value is
+            unknown, missing or out of range; the message names each.
     """
     name = profile or os.environ.get("HURACAN_PROFILE", "local")
     tree: dict[str, Any] = {}
@@ -97,11 +98,7 @@ def read_settings(profile: str | None = None, overrides: dict[str, Any] | None =
         if not file.is_file():
             raise SettingsError(f"settings file {file} does not exist: name a profile of {CONFIG_FOLDER}")
         tree = deep_merge(tree, _read_yaml(file))
-    misspelt = [variable for variable in os.environ if _is_misspelt(variable)]
-    if misspelt:
-        raise SettingsError(
-            f"{', '.join(sorted(misspelt))}: no such setting; {CONFIG_FOLDER / 'base.yaml'} lists them all"
-        )
+    refuse_unreadable(Settings, os.environ)
     try:
         return Settings(**deep_merge(tree, overrides or {}))
     except ValidationError as error:
@@ -120,15 +117,6 @@ def _read_yaml(file: Path) -> dict[str, Any]:
             f"settings file {file} is not a tree of settings: start it with a section, as base.yaml does"
         )
     return tree
-
-
-def _is_misspelt(variable: str) -> bool:
-    """Whether a variable was meant as a setting and is none; pydantic sees only those whose first level it knows."""
-    if not variable.startswith("HURACAN_"):
-        return False
-    first, *below = variable.removeprefix("HURACAN_").lower().split("__")
-    known = Settings.model_fields
-    return first not in known and bool(below or get_close_matches(first, known, cutoff=0.85))
 
 
 @cache

