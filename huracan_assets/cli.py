@@ -5,12 +5,13 @@ An error of the engine is one sentence and exit code 1, never a traceback.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -30,6 +31,9 @@ NIGHTS_SHOWN = 7
 NIGHT_COLUMNS = ("night", "market", "universe", "brains", "close", "outcome", "no verdict")
 UNIVERSE_COLUMNS = ("rank", "symbol", "quote_volume", "spread_bps", "age_days", "completeness", "reason")
 VERDICT_COLUMNS = ("gate", "figure", "value", "must be", "bound", "result")
+
+FULL_OR_CLOSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+OTHER_HOME = "make room, or correct its rights, or set HURACAN_HOME to a folder elsewhere"
 
 NEXT = """\
 What next
@@ -55,11 +59,22 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except HuracanError as error:
-            say(f"huracan: {error}", Console(stderr=True, style="red", highlight=False, soft_wrap=True))
-            raise typer.Exit(1) from None
+            _refuse(str(error))
+        except OSError as error:
+            if error.filename is None and error.errno not in FULL_OR_CLOSED:
+                raise
+            from huracan_assets.settings import home
+
+            where = error.filename or f"the disk of {home()}"
+            _refuse(f"{where} cannot be read or written ({error.strerror}): {OTHER_HOME}")
         except KeyboardInterrupt:
             say("huracan: interrupted", Console(stderr=True))
             raise typer.Exit(130) from None
+
+
+def _refuse(sentence: str) -> NoReturn:
+    say(f"huracan: {sentence}", Console(stderr=True, style="red", highlight=False, soft_wrap=True))
+    raise typer.Exit(1) from None
 
 
 app = typer.Typer(
@@ -202,10 +217,11 @@ def bundle_verify(
 ) -> None:
     """Check a bundle as the execution side does: signature, every file, the approval."""
     from huracan_assets.observability.terminal import table
-    from huracan_assets.registry.bundle import load_bundle
+    from huracan_assets.registry.bundle import bundle_names, load_bundle
     from huracan_assets.registry.signing import KEY_NAME, read_public_key
     from huracan_assets.settings import home
 
+    bundle_names(folder)  # first: where there is no bundle, the want of a key is nobody's question
     loaded = load_bundle(folder, read_public_key(key or home() / "keys" / f"{KEY_NAME}.pub"))
     rows = [{"file": file.name, "bytes": file.size, "sha256": file.sha256} for file in loaded.manifest.files]
     console().print(table(rows, ("file", "bytes", "sha256")))
@@ -296,7 +312,7 @@ def _nights() -> list[dict[str, object]]:
     """The nights Dagster knows, each with what its close found."""
     from huracan_assets import instance
     from huracan_assets.health.night_report import NightReport
-    from huracan_assets.market.universe import read_universe
+    from huracan_assets.market.universe import ALL, read_universe
     from huracan_assets.resources.lake import Lake
 
     lake = Lake.open()
@@ -308,8 +324,10 @@ def _nights() -> list[dict[str, object]]:
         if picked is not None:
             row["universe"] = f"{len(picked.picked)} of {len(picked.candidates)}"
         row["brains"] = ", ".join(f"{count} {state}" for state, count in sorted(known.brains.items()))
-        if lake.has("daily_metrics", "all", known.day, "json"):
-            report = NightReport.model_validate(lake.read_document("daily_metrics", "all", known.day))
+        if known.waits_for is not None:
+            row["brains"] = f"wait for the close of {known.waits_for}"
+        if lake.has("daily_metrics", ALL, known.day, "json"):
+            report = NightReport.model_validate(lake.read_document("daily_metrics", ALL, known.day))
             outcomes = sorted({line.outcome for line in report.symbols})
             row["outcome"] = ", ".join(f"{report.count(outcome)} {outcome}" for outcome in outcomes)
             row["no verdict"] = ", ".join(report.unfinished)

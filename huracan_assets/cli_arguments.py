@@ -24,7 +24,7 @@ def read_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise SettingsError(f"{text} is not a day: write it as YYYY-MM-DD, for one {EXAMPLE_DAY}") from None
+        raise SettingsError(f"{text!r} is not a day: write it as YYYY-MM-DD, for one {EXAMPLE_DAY}") from None
 
 
 def read_ended_day(text: str) -> date:
@@ -51,14 +51,14 @@ def read_symbol(symbol: str) -> str:
     """The symbol itself, if the settings list it.
 
     Raises:
-        MarketError: they do not; the message names the nearest.
+        MarketError: they do not; the message names the nearest, and where all are listed.
     """
     from huracan_assets.market.source import unknown_symbol
     from huracan_assets.settings import settings
 
     known = settings().market.symbol_names()
     if symbol not in known:
-        raise unknown_symbol(symbol, known, "market.symbols")
+        raise MarketError(f"{unknown_symbol(symbol, known, 'market.symbols')}; `huracan config` lists all {len(known)}")
     return symbol
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from huracan_assets.cli_arguments import DayArgument, SymbolArgument, read_day
+from huracan_assets.cli_arguments import DayArgument, SymbolArgument, read_symbol_day
 from huracan_assets.observability.console import console, say
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def show(day: DayArgument, symbol: SymbolArgument) -> None:
     from huracan_assets.observability.terminal import table
     from huracan_assets.resources.lake import Lake
 
-    account = read_account(Lake.open(), symbol, read_day(day))
+    wanted, known = read_symbol_day(day, symbol)
+    account = read_account(Lake.open(), known, wanted)
     own = "this engine's" if account.recipe_sha256 == recipe_hash() else "not this engine's: the next night remakes it"
     say(f"content   {account.content_sha256}")
     say(f"recipe    {account.recipe_sha256}, {own}")

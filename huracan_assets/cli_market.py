@@ -52,7 +52,8 @@ def _span(lake: Lake, symbol: str, first: str | None, last: str | None) -> tuple
         raise MarketError(
             f"the lake {lake.base} has no candles of {symbol}: name --first and --last, or `huracan run DAY {symbol}`"
         )
-    begin, end = (read_ended_day(first) if first else held[0]), (read_ended_day(last) if last else held[-1])
+    begin = held[0] if first is None else read_ended_day(first)
+    end = held[-1] if last is None else read_ended_day(last)
     if end < begin:
         raise SettingsError(f"--first {begin} lies after --last {end}: swap them")
     return begin, end
@@ -84,6 +85,9 @@ def _show(account: Account) -> None:
 
     days = (account.last - account.first).days + 1
     say(f"{account.symbol}, {account.first} to {account.last}: {account.days_held} of {days} days lie in the lake")
+    unasked = account.days_held - account.days_asked
+    if unasked:
+        say(f"{unasked} of these were not asked of again: whether the source tells them differently now is not known")
     total = days * MINUTES_PER_DAY
     counted = {**account.minutes, "without an account": total - sum(account.minutes.values())}
     rows = [{"status": name, "minutes": count, "share": f"{count / total:.4%}"} for name, count in counted.items()]

@@ -20,7 +20,7 @@ from huracan_assets.registry.bundle import write_bundle
 from huracan_assets.registry.signing import public_pem
 from huracan_assets.resources.lake import Lake
 from huracan_assets.settings import settings
-from huracan_assets_tests.end_to_end.engine import Ended, Engine
+from huracan_assets_tests.end_to_end.conftest import Night
 from huracan_assets_tests.end_to_end.profile import NIGHT
 from huracan_assets_tests.end_to_end.profile import SYMBOL as SMALL_SYMBOL
 
@@ -69,7 +69,9 @@ def judged(home: Path, lines: list[Line]) -> None:
         (("night", "2025-06-30"), "`huracan up`"),
         (("night", "2999-01-01"), "not closed"),
         (("universe", "2025-06-30"), "is not picked yet"),
-        (("bundle", "verify", "nowhere"), "handoff_ed25519.pub does not exist"),
+        (("bundle", "verify", "nowhere"), "nowhere is not a bundle's folder, nothing lies there: materialise handoff"),
+        (("bundle", "verify", __file__), "is not a bundle's folder, a file lies there"),
+        (("bundle", "verify", str(Path(__file__).parent / "gates")), "gates: manifest.json is missing"),
     ],
 )
 def test_a_refusal_is_one_sentence_and_exit_code_1(home: Path, arguments: tuple[str, ...], sentence: str) -> None:
@@ -115,14 +117,14 @@ def test_the_universe_is_shown_with_its_figures_and_with_why_not_the_others(home
         Figures("ETH-USDT", 500, 30, 0.999, 1e9, 0.2),
         Figures("NEW-USDT", 12, 12, 0.4, 5e9, 9.0),
     ]
-    universe = pick(DAY, figures, settings().market.universe, settings().min_age_days, {})
+    universe = pick(DAY, figures, settings().market.universe, 153, {})
     Lake.open().write_document("universe", "all", DAY, universe)
     result = call("universe", str(DAY))
     assert result.exit_code == 0, result.output
     rows = [row.split() for row in result.stdout.splitlines() if "-USDT" in row]
     assert [row[:2] for row in rows[:2]] == [["1", "BTC-USDT"], ["2", "ETH-USDT"]]
     assert "2 of 3 candidates, by the 30 days to 2025-06-30" in result.stdout
-    assert f"12 days old, a Brain needs {settings().min_age_days}" in " ".join(result.stdout.split())
+    assert "12 days old, a Brain needs 153" in " ".join(result.stdout.split())
 
 
 def test_an_approval_says_that_it_is_provisional_and_where_the_bundle_is(home: Path) -> None:
@@ -156,6 +158,13 @@ def test_a_bundle_is_verified_with_the_key_that_is_given_and_refused_when_change
     assert (changed.exit_code, "model.txt was changed" in changed.stderr) == (1, True)
 
 
+def test_a_bundle_without_a_key_to_hold_it_against_asks_for_the_key(home: Path) -> None:
+    folder = home / "bundles" / SYMBOL / str(DAY)
+    write_bundle(folder, {"model.txt": b"tree"}, {}, approved=True, key=Ed25519PrivateKey.generate())
+    result = call("bundle", "verify", str(folder))
+    assert (result.exit_code, "handoff_ed25519.pub does not exist: copy" in result.stderr) == (1, True)
+
+
 def test_the_settings_in_force_are_yaml_that_the_engine_reads_back(home: Path) -> None:
     import yaml
 
@@ -186,14 +195,34 @@ def test_settings_that_contradict_each_other_are_said_without_a_traceback(tmp_pa
     assert "Traceback" not in result.stderr
 
 
-def test_a_day_that_the_source_lacks_fails_in_the_sources_own_words(tmp_path: Path) -> None:
-    archive = tmp_path / "archive"
+@pytest.mark.parametrize(
+    ("words", "variable", "value", "sentence"),
+    [
+        (("run", "2025-06-30", "BTC-USDT"), "HURACAN_MARKET_SOURCE", "ccxt", "the nearest is HURACAN_MARKET__SOURCE"),
+        (("config",), "HURACAN_MARKET__COLLECT", "trades", """write HURACAN_MARKET__COLLECT='["trades"]'"""),
+        (("up",), "HURACAN_MARKET", "ccxt", "HURACAN_MARKET=ccxt is no JSON"),
+        (("status",), "HURACAN_PROFLE", "production", "the nearest is HURACAN_PROFILE"),
+    ],
+)
+def test_a_variable_that_cannot_be_read_is_said_in_one_line(
+    tmp_path: Path, words: tuple[str, ...], variable: str, value: str, sentence: str
+) -> None:
+    (tmp_path / "dagster").mkdir()  # `status` then looks for nights
+    result = huracan(tmp_path, *words, **{variable: value})
+    assert result.returncode == 1
+    assert sentence in result.stderr
+    assert (result.stderr[:9], result.stderr.count("\n")) == ("huracan: ", 1)
+
+
+def test_a_day_that_the_source_lacks_fails_in_the_sources_own_words(cli_night: Night, tmp_path: Path) -> None:
+    home, archive = cli_night.engine.home, tmp_path / "archive"
     archive.mkdir()
     result = huracan(
-        tmp_path,
+        home,
         "run",
         "2025-06-30",
         "BTC-USDT",
+        HURACAN_LAKE=str(tmp_path / "lake"),
         HURACAN_MARKET__SOURCE="archive",
         HURACAN_MARKET__ARCHIVE=str(archive),
     )
@@ -201,15 +230,13 @@ def test_a_day_that_the_source_lacks_fails_in_the_sources_own_words(tmp_path: Pa
     assert "huracan: candles: " in result.stderr
     assert f"archive {archive} does not know the symbol BTC-USDT" in result.stderr
     assert "Traceback" not in result.stderr
-    log = tmp_path / "logs" / "run.2025-06-30.BTC-USDT.log"
+    log = home / "logs" / "run.2025-06-30.BTC-USDT.log"
     assert str(log) in result.stderr
     assert "STEP_FAILURE" in log.read_text(encoding="utf-8")
 
 
-def test_a_night_shows_its_steps_its_verdict_and_a_bundle_that_verifies(
-    cli_night: tuple[Engine, Ended],
-) -> None:
-    engine, ended = cli_night
+def test_a_night_shows_its_steps_its_verdict_and_a_bundle_that_verifies(cli_night: Night) -> None:
+    engine, ended = cli_night.engine, cli_night.ended
     done = [row.split()[1] for row in ended.output.splitlines() if " done " in row]
     assert (done[0], done[-1]) == ("candles", "handoff_bundle")
     assert len(done) == len(set(done)) == len(made_assets())

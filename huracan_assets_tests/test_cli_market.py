@@ -16,7 +16,8 @@ from huracan_assets import cli
 from huracan_assets.days import days_until, midnight
 from huracan_assets.market.repair import CANDLE_VIEWS, materialize_command
 from huracan_assets.resources.lake import Lake
-from huracan_assets_tests.end_to_end.engine import Ended, Engine, lake_hashes
+from huracan_assets_tests.end_to_end.conftest import Night
+from huracan_assets_tests.end_to_end.engine import lake_hashes
 from huracan_assets_tests.end_to_end.profile import NIGHT, SYMBOL
 from huracan_assets_tests.market.test_minute_status import EVERY_MINUTE, candles
 
@@ -61,6 +62,7 @@ def test_days_that_nobody_fetched_are_named_with_their_command_and_everything_fi
     result = doctor("ADA-USDT", "--last", str(absent))
     assert result.exit_code == 1
     assert f"ADA-USDT, {held} to {absent}: 1 of 2 days lie in the lake" in result.output
+    assert "1 of these were not asked of again: whether the source tells them differently now is not" in result.output
     commands = COMMAND.findall(result.output)
     assert commands == [
         materialize_command(CANDLE_VIEWS, "ADA-USDT", absent, absent),
@@ -82,8 +84,8 @@ def damage(lake: Lake) -> None:
     lake.path("minute_status", SYMBOL, old).unlink()
 
 
-def test_the_commands_it_names_repair_a_damaged_home(cli_night: tuple[Engine, Ended], tmp_path: Path) -> None:
-    engine, _ = cli_night
+def test_the_commands_it_names_repair_a_damaged_home(cli_night: Night, tmp_path: Path) -> None:
+    engine = cli_night.engine
     place = tmp_path / "lake"
     for asset in CANDLE_VIEWS:
         shutil.copytree(engine.lake / asset / SYMBOL, place / asset / SYMBOL)

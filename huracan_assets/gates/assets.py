@@ -29,7 +29,7 @@ from huracan_assets.validation.stress_report import StressReport
 from huracan_assets.validation.walk_forward_report import WalkForwardReport
 
 # What the gates do not read themselves, and what they judge stands on.
-DOCUMENTS = ("feature_version", "calibrator")
+DOCUMENTS = ("feature_version", "data_quality_report", "calibrator")
 FRAMES = ("decision_bars", "regimes", "alpha_signals", "trade_outcomes", "pattern_library", "shadow_ledger")
 
 

@@ -44,11 +44,13 @@ def data_quality_report(
     """Six checks of every day of the look-back; a day that fails one gravely is quarantined: it trains nothing.
 
     Completeness, staleness, outliers, zero-volume share, agreement with a second view, integrity of timestamps. The
-    accounts of minutes and the hourly candles that the lake lacks are made here.
+    accounts of minutes and the hourly candles that the lake lacks are made here, and so is what the source tells
+    today of the days before the night, where act 1 did not come to ask.
     """
     symbol, days = feature_version.symbol, feature_version.window
     for asset in ("hourly_candles", "minute_status"):
         heal(context, asset, symbol, days)
+    heal(context, "revision_report", symbol, days[-1:])
     evidence = read_evidence(Lake.open(), symbol, settings().market.benchmark, days)
     judged = quality(evidence, days, settings().guards, settings().market.max_unknown_minutes)
     window = QualityWindow(symbol=symbol, days=tuple(judged))
@@ -57,6 +59,7 @@ def data_quality_report(
         {
             "quarantined_days": len(window.quarantined),
             "missing_minutes": sum(report.missing_minutes for report in window.days),
+            "days_asked_of_again": len(evidence.later.asked) if evidence.later is not None else 0,
             "calendar": dg.MetadataValue.md(status_calendar({report.day: report.status for report in window.days})),
             "newest_day": dg.MetadataValue.md(markdown_table(newest_day_table(window))),
             "days": dg.MetadataValue.md(markdown_table(calendar_table(window))),
@@ -138,7 +141,7 @@ def _without_breaks(
 
 
 @dg.asset(**room("guards", "polars", "parquet"))
-def drift_report(context: dg.AssetExecutionContext, decision_bars: pl.DataFrame) -> dg.MaterializeResult[pl.DataFrame]:
+def drift_report(decision_bars: pl.DataFrame) -> dg.MaterializeResult[pl.DataFrame]:
     """PSI and KS of each feature's newest days against the days before, beside thresholds from its own null."""
     guards, bound = settings().guards, settings().gates.psi_max
     report = drift(decision_bars, guards.drift_current_days, guards.drift_bins, guards.drift_alarm_quantile)

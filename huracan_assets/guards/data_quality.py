@@ -17,7 +17,7 @@ from huracan_assets.guards import completeness, cross_source, outliers, stalenes
 from huracan_assets.guards.check_result import DayQuality
 from huracan_assets.market.capped_returns import ReturnCap
 from huracan_assets.market.grid import MinuteGrid
-from huracan_assets.market.revisions import standing_revisions
+from huracan_assets.market.revisions import LaterAnswers, later_answers
 from huracan_assets.resources.lake import Lake
 from huracan_assets.settings import GuardSettings
 
@@ -40,14 +40,14 @@ class Evidence:
         candles: as in `CANDLE_SCHEMA`; rows at wrong times are told and then left out.
         status: rows of `minute_status`. Without them every absent minute is unknown.
         hourly: the source's own hourly candles.
-        revisions: the rows of `revision_report` that stand.
+        later: what the source told of the days when it was asked again.
         benchmark: the benchmark's candles; None for the benchmark itself.
     """
 
     candles: pl.DataFrame
     status: pl.DataFrame | None = None
     hourly: pl.DataFrame | None = None
-    revisions: pl.DataFrame | None = None
+    later: LaterAnswers | None = None
     benchmark: pl.DataFrame | None = None
 
 
@@ -63,7 +63,7 @@ def read_evidence(lake: Lake, symbol: str, benchmark: str, days: Sequence[date])
         candles=lake.read_window("candles", symbol, days),
         status=lake.read_window("minute_status", symbol, days),
         hourly=lake.read_window("hourly_candles", symbol, days),
-        revisions=standing_revisions(lake, symbol, days, days[-1]),
+        later=later_answers(lake, symbol, days, days[-1]),
         benchmark=lake.read_window("candles", benchmark, market) if market else None,
     )
 
@@ -88,7 +88,7 @@ def quality(evidence: Evidence, days: Sequence[date], guards: GuardSettings, max
         outliers.outliers(grid, candles, guards.max_return_sigmas, guards.max_seam_bps, cap),
         zero_volume.zero_volume_share(grid, guards.max_zero_volume_share, guards.dead_market_share),
         cross_source.cross_source_agreement(
-            days, candles, evidence.hourly, evidence.revisions, guards.max_amount_difference
+            days, candles, evidence.hourly, evidence.later, guards.max_amount_difference
         ),
         timestamps.timestamp_integrity(days, evidence.candles, sound, grid, market),
         strict=True,

@@ -14,10 +14,11 @@ def ranks(x: Array) -> Array:
     if x.ndim == 2:
         return np.stack([ranks(column) for column in x.T], axis=1) if x.shape[1] else x.copy()
     out = np.full(x.size, np.nan)
-    order = np.argsort(x, kind="stable")[: np.count_nonzero(~np.isnan(x))]
+    order = np.argsort(x)[: np.count_nonzero(~np.isnan(x))]  # NaN last; the order of equal values makes no difference
     if order.size == 0:
         return out
-    newcomer = np.concatenate([[True], np.diff(x[order]) != 0])
+    ranked = x[order]
+    newcomer = np.concatenate([[True], ranked[1:] != ranked[:-1]])
     first = np.flatnonzero(newcomer)
     last = np.append(first[1:], order.size)
     out[order] = ((first + last + 1) / 2.0)[np.cumsum(newcomer) - 1]

@@ -25,7 +25,7 @@ from huracan_assets.market.minute_status import (
     unknown_minutes,
 )
 from huracan_assets.market.repair import CANDLE_VIEWS, materialize_command
-from huracan_assets.market.revisions import last_compared, revisions, standing_revisions
+from huracan_assets.market.revisions import last_compared, later_answers, revisions
 from huracan_assets.market.status_inputs import stale_days
 from huracan_assets.resources.lake import Lake
 from huracan_assets.settings import MarketSettings
@@ -61,12 +61,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Account:
-    """What the lake holds of a symbol over [first, last], and the commands that repair it."""
+    """What the lake holds of a symbol over [first, last], and the commands that repair it.
+
+    Of the `days_held` the source was asked again of `days_asked`: of the others nobody knows whether it revised them.
+    """
 
     symbol: str
     first: date
     last: date
     days_held: int
+    days_asked: int
     minutes: Mapping[str, int]
     findings: Sequence[Finding]
     gaps: Sequence[Gap]
@@ -81,6 +85,7 @@ class Days:
     damaged: list[date]
     unaccounted: list[date]
     lacking: list[date]  # of these the days with absent minutes
+    asked: frozenset[date]  # of again, as they lie there
     revised: Mapping[date, date]  # day -> the night that found it
     quarantined: Mapping[date, str]  # day -> why
     status: Mapping[date, pl.DataFrame]
@@ -133,6 +138,7 @@ def examine(lake: Lake, symbol: str, first: date, last: date, market: MarketSett
         first=first,
         last=last,
         days_held=len(days) - len(found.absent),
+        days_asked=len(found.asked),
         minutes=minutes_by_status(every),
         findings=_findings(found, plan),
         gaps=_gaps(every, plan),
@@ -148,12 +154,14 @@ def sort_days(lake: Lake, symbol: str, days: Sequence[date], market: MarketSetti
     sound = [day for day in held if day not in set(damaged)]
     unaccounted = stale_days(lake, symbol, sound, market)
     accounted = [day for day in sound if day not in set(unaccounted)]
+    asked, revised = _asked_again(lake, symbol, sound)
     return Days(
         absent=absent,
         damaged=damaged,
         unaccounted=unaccounted,
         lacking=[day for day in unaccounted if absent_minutes(lake.read_frame("candles", symbol, day), day)],
-        revised=_revised(lake, symbol, sound),
+        asked=asked,
+        revised=revised,
         quarantined={day: why for day, why in _quarantined(lake, symbol).items() if day in set(sound)},
         status={day: lake.read_frame("minute_status", symbol, day) for day in accounted},
     )
@@ -171,7 +179,7 @@ def exhausted(lake: Lake, symbol: str, found: Days, ask: Ask | None) -> set[date
 
     def has_no_more(day: date) -> bool:
         was = empty_candles() if day in absent else lake.read_frame("candles", symbol, day)
-        return revisions(day, was, now[day], "").is_empty()
+        return revisions(day, was, now[day]).is_empty()
 
     return {day for day in found.doubtful if has_no_more(day)}
 
@@ -198,12 +206,14 @@ def _is_damaged(lake: Lake, symbol: str, day: date) -> bool:
     return False
 
 
-def _revised(lake: Lake, symbol: str, days: Sequence[date]) -> dict[date, date]:
+def _asked_again(lake: Lake, symbol: str, days: Sequence[date]) -> tuple[frozenset[date], dict[date, date]]:
+    """The days that the source was asked of again; those that it then told differently, and the night that found it."""
     nights = held_days(lake, "revision_report", symbol)
     if not days or not nights:
-        return {}
-    standing = set(standing_revisions(lake, symbol, days, nights[-1])["day"])
-    return {day: night for day, night in sorted(last_compared(lake, symbol, days, nights).items()) if day in standing}
+        return frozenset(), {}
+    later, newest = later_answers(lake, symbol, days, nights[-1]), last_compared(lake, symbol, days, nights)
+    revised = set(later.revised["day"])
+    return later.asked, {day: night for day, night in sorted(newest.items()) if day in revised}
 
 
 def _quarantined(lake: Lake, symbol: str) -> dict[date, str]:

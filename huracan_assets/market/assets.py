@@ -15,9 +15,9 @@ import polars as pl
 from huracan_assets.days import MINUTES_PER_DAY, utc_now
 from huracan_assets.errors import MarketError, MissingDays
 from huracan_assets.market.candle_days import Failed, Written, left_behind, write_days
-from huracan_assets.market.expansions import EXPANSIONS, HOURLY, make_days
+from huracan_assets.market.expansions import EXPANSIONS, HOURLY, left_out_by, make_days, unasked_days
 from huracan_assets.market.minute_accounts import make_statuses, status_strip, status_table
-from huracan_assets.market.revisions import compared_tag, report_revisions
+from huracan_assets.market.revisions import compared_tag, report_revisions, uncompared_nights
 from huracan_assets.market.source import MarketSource, open_source, refuse_future
 from huracan_assets.market.status_inputs import stale_days
 from huracan_assets.observability.plots import price_and_volume
@@ -144,7 +144,7 @@ def make_candles(context: dg.AssetExecutionContext, symbol: str, days: Sequence[
 def make_hourly(context: dg.AssetExecutionContext, symbol: str, days: Sequence[date]) -> dict[date, Mapping[str, Any]]:
     """Fetch hourly candles of one symbol and write each day; a source without any gives empty days that say so."""
     refuse_future(days, utc_now())
-    return dict(make_days(HOURLY, market_source(), Lake.open(), symbol, days, collected=True))
+    return dict(make_days(HOURLY, market_source(), Lake.open(), symbol, days))
 
 
 def _fetch(context: dg.AssetExecutionContext, wanted: Mapping[str, Sequence[date]], *, plot: bool) -> Made:
@@ -174,9 +174,8 @@ def _make_expansion(context: dg.AssetExecutionContext) -> RangeResult:
 
 def _made_expansion(asset: str, symbol: str, days: Sequence[date]) -> dict[date, Mapping[str, Any]]:
     refuse_future(days, utc_now())
-    collected = asset in settings().market.collect
-    made = make_days(EXPANSIONS[asset], market_source(), Lake.open(), symbol, days, collected=collected)
-    return dict(made)
+    left_out = left_out_by(asset, settings().market)
+    return dict(make_days(EXPANSIONS[asset], market_source(), Lake.open(), symbol, days, left_out=left_out))
 
 
 def make_minute_status(
@@ -238,13 +237,19 @@ MAKERS = {
     "minute_status": make_minute_status,
     "revision_report": make_revision_report,
 }
-STALE = {"minute_status": stale_days}  # what is made again although it is there
+STALE = {  # what is made again although it is there
+    "minute_status": stale_days,
+    "revision_report": uncompared_nights,
+    **{asset: unasked_days(asset) for asset in EXPANSIONS},
+}
 
 
 def heal(context: dg.AssetExecutionContext, asset: str, symbol: str, days: Sequence[date]) -> list[date]:
     """Make those of `days` that the lake lacks, by the code of the asset itself, and record each.
 
-    A minute status that was made from other candles than lie in the lake now counts as lacking.
+    A minute status that was made from other candles than lie in the lake now counts as lacking, and so does a
+    revision report that has not compared the days before it as they lie there now, and what nobody asked for when its
+    day was made and the settings want now.
 
     Returns:
         The days made.

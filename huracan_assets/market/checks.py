@@ -11,6 +11,7 @@ from huracan_assets.market.contract import validate_candles, validate_returns
 from huracan_assets.market.expansions import EXPANSIONS, HOURLY, Expansion, validate_day
 from huracan_assets.market.minute_status import validate_status
 from huracan_assets.market.repair import CANDLE_VIEWS, repair_commands
+from huracan_assets.market.revisions import compared_days
 from huracan_assets.market.status_inputs import stale_days
 from huracan_assets.partitions import symbol_day
 from huracan_assets.resources.lake import Lake
@@ -84,19 +85,19 @@ def minute_status_contract(context: dg.AssetCheckExecutionContext) -> dg.AssetCh
 @dg.asset_check(asset="revision_report")
 def nothing_was_revised(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     """The source still tells of the days before what it told when they were fetched; a warning."""
-    revised: dict[str, set[date]] = {}
-    for night, symbol in map(symbol_day, context.op_execution_context.partition_keys):
-        report = Lake.open().read_frame("revision_report", symbol, night)
-        revised.setdefault(symbol, set()).update(report["day"])
+    lake, revised, unasked = Lake.open(), dict[str, set[date]](), list[str]()
+    for night, symbol in sorted(map(symbol_day, context.op_execution_context.partition_keys)):
+        revised.setdefault(symbol, set()).update(lake.read_frame("revision_report", symbol, night)["day"])
+        if not compared_days(lake, symbol, night):
+            unasked.append(f"{symbol} of {night}: not asked of again, none of the days before lies in the lake")
     told = [
         f"{symbol} of {', '.join(map(str, sorted(days)))}: {' && '.join(repair_commands(CANDLE_VIEWS, symbol, days))}"
         for symbol, days in sorted(revised.items())
         if days
     ]
+    head = ["The source revised these days. To take over what it tells now:"] if told else []
     return dg.AssetCheckResult(
         passed=not told,
         severity=dg.AssetCheckSeverity.WARN,
-        description="\n".join(["The source revised these days. To take over what it tells now:", *told])
-        if told
-        else None,
+        description="\n".join([*head, *told, *unasked]) or None,
     )

@@ -270,7 +270,7 @@ def first_breach(frame: pl.DataFrame, rules: Sequence[Rule], rows: Sequence[int]
     rule = next(rule for number, rule in enumerate(rules) if not kept[str(number)][place])
     row = frame.row(place, named=True)
     values = ", ".join(f"{name} {row[name]}" for name in rule.shows)
-    when = "an unknown time" if row["ts"] is None else f"{row['ts']:%Y-%m-%d %H:%M:%S}"
+    when = "an unknown time" if row["ts"] is None else f"{row['ts']:%Y-%m-%d %H:%M:%S} UTC"
     number = place if rows is None else rows[place]
     where = f"at {when}, row {number} (from 0)"
     return f"break the contract {where}: {rule.sentence} ({values}); fetch or correct the row"

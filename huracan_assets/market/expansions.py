@@ -1,7 +1,8 @@
 """What a source may lack: hourly candles, funding, open interest, the perpetual's candles, order books, trades.
 
 A day of it is the rows that the source has, or an empty frame whose file says `huracan.available` = false and whose
-metadata says why. Absence is never written as zeros, and never as an older day's rows.
+metadata says why. Absence is never written as zeros, and never as an older day's rows. A day that is empty because the
+settings kept it from being asked for says so too (`huracan.asked` = false), and is made again when they do no more.
 """
 
 from __future__ import annotations
@@ -29,8 +30,12 @@ from huracan_assets.market.order_books import ORDER_BOOKS_SCHEMA, validate_order
 from huracan_assets.market.source import MarketSource
 from huracan_assets.market.trades import TRADES_SCHEMA, validate_trades
 from huracan_assets.resources.lake import Lake
+from huracan_assets.settings import MarketSettings
 
 AVAILABLE_TAG = "huracan.available"
+ASKED_TAG = "huracan.asked"
+# What an exchange is asked for only where its own settings say so.
+SWITCHES = dict.fromkeys(("funding_rates", "open_interest", "perpetual_candles"), "perpetuals") | {"trades": "trades"}
 
 
 class Validate(Protocol):
@@ -102,15 +107,51 @@ EXPANSIONS: Mapping[str, Expansion] = {
 }
 
 
+def left_out_by(asset: str, market: MarketSettings) -> str | None:
+    """Which setting keeps an expansion from being asked for, in words; None where none does."""
+    if asset not in market.collect:
+        return f"market.collect does not name {asset}"
+    switch = SWITCHES.get(asset)
+    if market.source == "ccxt" and switch is not None and not getattr(market.exchange, switch):
+        return f"market.exchange.{switch} is false"
+    return None
+
+
+def unasked_days(asset: str) -> Callable[[Lake, str, Sequence[date], MarketSettings], list[date]]:
+    """Finds the days of an expansion that the lake lacks, or holds empty because nobody asked, if the settings ask now.
+
+    An empty day whose file does not tell whether it was asked for was not.
+    """
+
+    def find(lake: Lake, symbol: str, days: Sequence[date], market: MarketSettings) -> list[date]:
+        absent = lake.missing(asset, symbol, days)
+        if left_out_by(asset, market) is not None:
+            return absent
+        gone = set(absent)
+        return [day for day in days if day in gone or _is_unasked(lake.frame_tags(asset, symbol, day) or {})]
+
+    return find
+
+
+def _is_unasked(tags: Mapping[str, str]) -> bool:
+    return tags.get(AVAILABLE_TAG) == "false" and tags.get(ASKED_TAG) != "true"
+
+
 def make_days(
-    expansion: Expansion, source: MarketSource, lake: Lake, symbol: str, days: Sequence[date], *, collected: bool
+    expansion: Expansion,
+    source: MarketSource,
+    lake: Lake,
+    symbol: str,
+    days: Sequence[date],
+    *,
+    left_out: str | None = None,
 ) -> dict[date, dict[str, Any]]:
     """Fetch days of one symbol, in order, and write each; the metadata of each says whether it was there.
 
     A day is the same whichever other days are asked for with it.
 
     Args:
-        collected: whether the settings want it; the source is not asked where they do not.
+        left_out: which setting does not want it; the source is asked where none is named.
 
     Raises:
         MarketError: the source cannot be read.
@@ -118,14 +159,14 @@ def make_days(
     """
     made: dict[date, dict[str, Any]] = {}
     for asked in _stretches(days, expansion.days_at_once):
-        found = expansion.ask(source, symbol, asked[0], asked[-1]) if collected else None
+        found = expansion.ask(source, symbol, asked[0], asked[-1]) if left_out is None else None
         rows = pl.DataFrame(schema=expansion.schema) if found is None else found
         expansion.validate(rows, symbol=symbol, origin=source.name)
         for day in asked:
             frame = rows.filter(_within(day))
-            if frame.is_empty() and collected and expansion.recorded is not None:
+            if frame.is_empty() and left_out is None and expansion.recorded is not None:
                 frame = expansion.recorded(lake, symbol, day)
-            tags = {AVAILABLE_TAG: "false" if frame.is_empty() else "true"}
+            tags = {AVAILABLE_TAG: _said(not frame.is_empty()), ASKED_TAG: _said(left_out is None)}
             digest = lake.write_frame(expansion.asset, symbol, day, frame, tags)
             made[day] = {
                 "content_sha256": digest,
@@ -133,11 +174,7 @@ def make_days(
                 "available": not frame.is_empty(),
             }
             if frame.is_empty():
-                made[day]["reason"] = (
-                    f"{source.name} has no {expansion.words} of {symbol} on {day}"
-                    if collected
-                    else f"market.collect does not name {expansion.asset}"
-                )
+                made[day]["reason"] = left_out or f"{source.name} has no {expansion.words} of {symbol} on {day}"
     return made
 
 
@@ -155,8 +192,12 @@ def validate_day(expansion: Expansion, lake: Lake, symbol: str, day: date, frame
     if not outside.is_empty():
         raise ContractError(f"{origin}: {outside['ts'][0]} lies outside the day: {again}")
     said = lake.frame_tag(expansion.asset, symbol, day, AVAILABLE_TAG)
-    if said != ("false" if frame.is_empty() else "true"):
+    if said != _said(not frame.is_empty()):
         raise ContractError(f"{origin} has {frame.height} rows and says {AVAILABLE_TAG} = {said}: {again}")
+
+
+def _said(truth: bool) -> str:
+    return "true" if truth else "false"
 
 
 def _within(day: date) -> pl.Expr:

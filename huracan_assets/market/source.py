@@ -18,6 +18,7 @@ from huracan_assets.errors import CandleError, MarketError, MissingDays, Setting
 from huracan_assets.market.contract import empty_candles
 from huracan_assets.settings import Settings
 
+LIKE, NAMED = 0.75, 20  # how alike a name is to be meant; symbols named where none is
 PIECE_DAYS = 31  # of a file source's piece: a month is read about as quickly as a day
 
 
@@ -214,8 +215,16 @@ def refuse_future(days: Collection[date], now: datetime) -> None:
 
 
 def unknown_symbol(symbol: str, known: Collection[str], source: str) -> MarketError:
-    """The error for a symbol that `source` lacks, with the names nearest in spelling."""
-    near = get_close_matches(symbol, sorted(known), n=3, cutoff=0.5)
-    has = ", ".join(sorted(known)[:20]) or "no symbol at all"
-    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {has}"
-    return MarketError(f"{source} does not know the symbol {symbol}: {hint}")
+    """The error for a symbol that `source` lacks, with the names nearest in spelling, else those that it has."""
+    bare = {_bare(name): name for name in sorted(known)}
+    near = get_close_matches(_bare(symbol), bare, n=3, cutoff=LIKE)
+    meant = [bare[name] for name in (near[:1] if _bare(symbol) in bare else near)]
+    more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
+    has = ", ".join(sorted(known)[:NAMED]) + more or "no symbol at all"
+    hint = f"did you mean {' or '.join(meant)}?" if meant else f"it has {has}"
+    return MarketError(f"{source} does not know the symbol {symbol.strip() or repr(symbol)}: {hint}")
+
+
+def _bare(symbol: str) -> str:
+    """A symbol however it is spelt: `btcusdt` and `BTC/USDT` are `BTC-USDT`."""
+    return "".join(letter for letter in symbol.upper() if letter.isalnum())

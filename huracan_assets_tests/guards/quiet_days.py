@@ -79,7 +79,7 @@ def grid_of(candles: pl.DataFrame, days: int = 1, first: date = FIRST) -> Minute
     return MinuteGrid.from_candles(candles, first, first + (days - 1) * DAY)
 
 
-def judged(candles: pl.DataFrame, days: int = 1, first: date = FIRST, **evidence: pl.DataFrame) -> list[DayQuality]:
+def judged(candles: pl.DataFrame, days: int = 1, first: date = FIRST, **evidence: Any) -> list[DayQuality]:
     """The quality of the days under the bounds in force."""
     named = days_between(first, first + (days - 1) * DAY)
     return quality(Evidence(candles, **evidence), named, GUARDS, MAX_UNKNOWN)

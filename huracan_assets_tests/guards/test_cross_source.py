@@ -9,7 +9,7 @@ import pytest
 
 from huracan_assets.days import DAY, midnight
 from huracan_assets.guards.cross_source import cross_source_agreement
-from huracan_assets.market.revisions import revisions
+from huracan_assets.market.revisions import LaterAnswers, no_revisions, revisions
 from huracan_assets_tests.guards.quiet_days import FIRST, GUARDS, failing, hourly_of, judged, one, quiet
 
 NOON = midnight(FIRST) + timedelta(hours=12)
@@ -34,6 +34,21 @@ def test_without_a_second_view_nothing_is_judged_and_nothing_is_held_against_the
         assert report.status == "trusted"
     one_of_two = judged(quiet(2), days=2, hourly=hourly_of(quiet(2)[1440:]))
     assert [report.check("cross_source_agreement").judged for report in one_of_two] == [False, True]
+
+
+def test_a_view_that_a_day_lacks_is_named_and_one_that_agrees_is_a_figure() -> None:
+    both, hours, later = (FIRST + place * DAY for place in range(3))
+    told = hourly_of(quiet(4)).filter(pl.col("ts").dt.date().is_in([both, hours]))
+    reports = judged(quiet(4), days=4, hourly=told, later=LaterAnswers(frozenset([both, later]), no_revisions()))
+    found = [report.check("cross_source_agreement") for report in reports]
+    assert [result.sentence for result in found] == [
+        "",
+        "not asked of again",
+        "no hours of the source's own",
+        "no hours of the source's own; not asked of again",
+    ]
+    assert [result.figure for result in found] == [0.0, 0.0, 0.0, None]
+    assert {report.status for report in reports} == {"trusted"}
 
 
 @pytest.mark.parametrize("column", ["open", "high", "low", "close"])
@@ -73,15 +88,15 @@ def test_a_revised_price_quarantines_its_day_and_a_slightly_revised_volume_is_sh
     for column, factor, status in (("close", 1.001, "quarantined"), ("volume", 1.001, "imperfect")):
         first_row = pl.int_range(pl.len()) == 0
         now = second.with_columns(pl.when(first_row).then(pl.col(column) * factor).otherwise(column).alias(column))
-        rows = revisions(later, second, now, "hash")
-        reports = judged(was, days=3, revisions=rows)
+        told = LaterAnswers(frozenset([later]), revisions(later, second, now))
+        reports = judged(was, days=3, later=told)
         assert [report.status for report in reports] == ["trusted", status, "trusted"]
         assert f"{column} at 00:00" in reports[1].check("cross_source_agreement").sentence
 
 
 def test_a_bar_that_appeared_later_is_grave() -> None:
     day = quiet()
-    rows = revisions(FIRST, pl.concat([day[:100], day[101:]]), day, "hash")
-    result = one(cross_source_agreement([FIRST], day, None, rows, GUARDS.max_amount_difference))
+    told = LaterAnswers(frozenset([FIRST]), revisions(FIRST, pl.concat([day[:100], day[101:]]), day))
+    result = one(cross_source_agreement([FIRST], day, None, told, GUARDS.max_amount_difference))
     assert result.severity == "ERROR"
     assert "open at 01:40 nothing against" in result.sentence

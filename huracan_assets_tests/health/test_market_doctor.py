@@ -55,6 +55,10 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
+def hashes(lake: Lake, days: Sequence[date]) -> dict[date, str]:
+    return {day: lake.frame_hash("candles", SYMBOL, day) for day in days}
+
+
 def nothing_more(lake: Lake) -> Mapping[date, pl.DataFrame]:
     """A source that has what the lake has."""
     absent = lake.missing("candles", SYMBOL, DAYS)
@@ -76,6 +80,7 @@ def found(account: Account) -> list[tuple[date, date, str, str]]:
 
 def test_a_sound_lake_has_nothing_to_repair(lake: Lake) -> None:
     account = examined(lake)
+    assert (account.days_held, account.days_asked) == (10, 0)
     assert (account.days_held, sum(account.minutes.values())) == (10, 10 * 1440)
     assert account.minutes["traded"] == 10 * 1440
     assert (found(account), list(account.gaps), list(account.commands)) == ([], [], [])
@@ -126,10 +131,11 @@ def test_what_an_exchange_was_asked_again_and_had_no_more_of_is_not_asked_a_thir
     write(lake, SYMBOL, DAYS[4], [7])
     account_for(lake, DAYS)
     assert list(examined(lake).commands) == [again(DAYS[4])]
-    lake.write_frame("revision_report", SYMBOL, DAYS[6], no_revisions(), compared_tag(DAYS[3:6]))
+    lake.write_frame("revision_report", SYMBOL, DAYS[6], no_revisions(), compared_tag(hashes(lake, DAYS[3:6])))
     account = examined(lake)
     assert list(account.commands) == []
     assert account.gaps[0].repair == SOURCE_HAS_NO_MORE
+    assert account.days_asked == 3
 
 
 def test_a_day_without_an_account_or_with_an_old_one_wants_its_account_alone(lake: Lake) -> None:
@@ -162,10 +168,8 @@ def test_a_file_that_cannot_be_read_back_is_made_again(lake: Lake, asset: str) -
 
 def test_a_revised_day_is_made_again_and_then_compared_again(lake: Lake) -> None:
     held, night = lake.read_frame("candles", SYMBOL, DAYS[3]), DAYS[5]
-    revised = revisions(
-        DAYS[3], held, held.with_columns(low=pl.col("low") - 1), lake.frame_hash("candles", SYMBOL, DAYS[3])
-    )
-    lake.write_frame("revision_report", SYMBOL, night, revised, compared_tag(DAYS[2:5]))
+    revised = revisions(DAYS[3], held, held.with_columns(low=pl.col("low") - 1))
+    lake.write_frame("revision_report", SYMBOL, night, revised, compared_tag(hashes(lake, DAYS[2:5])))
     account = examined(lake)
     assert found(account) == [(DAYS[3], DAYS[3], f"the source tells it differently since {night}", "1, then 2")]
     assert list(account.commands) == [

@@ -15,7 +15,7 @@ from huracan_assets.market import checks
 from huracan_assets.market.archive.source import ArchiveSource
 from huracan_assets.market.minute_status import OUTAGE, UNKNOWN, stretches, validate_status
 from huracan_assets.market.repair import CANDLE_VIEWS, materialize_command
-from huracan_assets.market.revisions import standing_revisions
+from huracan_assets.market.revisions import later_answers
 from huracan_assets.partitions import partition_key
 from huracan_assets.resources.lake import Lake
 from huracan_assets.resources.materialize import room
@@ -163,11 +163,11 @@ def test_what_the_source_revised_is_reported_and_warned_of_and_nothing_in_the_la
     report = lake.read_frame("revision_report", SYMBOL, NIGHT)
     assert report.select("day", "ts", "column").rows() == [(revised, moment, "low")]
     assert report["is"][0] == pytest.approx(0.9 * report["was"][0])
-    assert standing_revisions(lake, SYMBOL, DAYS, NIGHT).equals(report)
+    assert later_answers(lake, SYMBOL, DAYS, NIGHT).revised.equals(report)
     # The command's own assets take it over; the revision no longer stands.
     assert run(instance, ASSETS[:3], revised).success
     assert lake.frame_hash("candles", SYMBOL, revised) != held[revised]
-    assert standing_revisions(lake, SYMBOL, DAYS, NIGHT).is_empty()
+    assert later_answers(lake, SYMBOL, DAYS, NIGHT).revised.is_empty()
 
 
 def test_days_that_the_lake_lacks_are_not_compared(archive: Archive, instance: dg.DagsterInstance) -> None:

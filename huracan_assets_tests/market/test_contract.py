@@ -70,7 +70,7 @@ def test_every_rule_has_a_planted_violation() -> None:
 
 
 def test_the_message_names_day_row_and_value() -> None:
-    with pytest.raises(CandleError, match=r"2024-02-29 11:40:00, row 10700 .*close inf"):
+    with pytest.raises(CandleError, match=r"2024-02-29 11:40:00 UTC, row 10700 .*close inf"):
         validate_range(
             planted(good_candles(), "close", math.inf, ROW),
             symbol="A-B",

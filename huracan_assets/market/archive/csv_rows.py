@@ -40,7 +40,7 @@ def named_rows(text: bytes, path: Path, symbol: str) -> pl.DataFrame:
         CandleError: a column is missing, or a cell is no value.
     """
     columns = pl.read_csv(io.BytesIO(text), infer_schema=False, n_rows=0).columns
-    require_columns(path, columns)
+    require_columns(path, columns, symbol)
     names = [name for name in CANDLE_SCHEMA if name in columns and name != "known_at"]
     kinds = {name: pl.String() if name == "ts" else _kind(name) for name in names}
     try:
@@ -86,16 +86,17 @@ def kline_rows(text: bytes, path: Path, symbol: str, minutes: int) -> pl.DataFra
     return pl.DataFrame([pl.Series("ts", opens).cast(TIME), *(typed[name] for name in (*REQUIRED[1:], *OPTIONAL))])
 
 
-def require_columns(path: Path, names: Sequence[str]) -> None:
+def require_columns(path: Path, names: Sequence[str], symbol: str) -> None:
     """Refuse a file that lacks a column of the contract.
 
     Raises:
-        CandleError: names the file and the columns.
+        CandleError: names the file, the symbol and the columns.
     """
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         raise CandleError(
-            f"{path} lacks the column {', '.join(missing)}: it has {', '.join(names)}; fetch or correct the file"
+            f"{path} lacks the column {', '.join(missing)} of {symbol}'s candles: it has {', '.join(names)}; "
+            "fetch or correct the file"
         )
 
 
@@ -136,9 +137,11 @@ def _typed(cells: pl.DataFrame, path: Path, symbol: str) -> pl.DataFrame:
 
 
 def _told(times: pl.Series, cells: pl.Series, row: int) -> str:
-    """A row's instant in words; its cell where that is no instant."""
-    instant = times.to_physical()[row]
-    return str(cells[row]) if instant is None else moment(instant)
+    """A row's instant in words; where its cell is none, or was cut short, the cell and the instant of the row above."""
+    instant, above = times.to_physical()[row], times.to_physical()[row - 1] if row else None
+    if instant is not None and (above is None or instant > above):
+        return moment(instant)
+    return str(cells[row]) if above is None else f"{cells[row]}, after {moment(above)}"
 
 
 def _time(cells: pl.Series) -> pl.Series:

@@ -86,12 +86,8 @@ def candle_file(path: Path) -> CandleFile | None:
     """What the name of `path` says; None where it names no candles."""
     kline = _KLINE_NAME.fullmatch(path.stem)
     if kline and path.suffix in (".zip", ".csv"):
-        year, month = int(kline["year"]), int(kline["month"])
-        if kline["day"]:
-            first = last = date(year, month, int(kline["day"]))
-        else:
-            first, last = date(year, month, 1), date(year, month, monthrange(year, month)[1])
-        return CandleFile(path, kline["symbol"], _bar(kline["bar"]), "kline", first, last)
+        days = _days(kline["year"], kline["month"], kline["day"])
+        return CandleFile(path, kline["symbol"], _bar(kline["bar"]), "kline", *days) if days else None
     named = _SYMBOL_NAME.fullmatch(path.stem)
     if named and path.suffix == ".parquet":
         return CandleFile(path, named["symbol"], _bar(named["bar"]), "parquet")
@@ -116,7 +112,7 @@ def read_part(file: CandleFile, symbol: str, first: date, last: date) -> Part:
         if file.layout == "parquet":
             raw = pl.scan_parquet(file.path).slice(begin, end - begin).collect()
             _one_symbol(raw, file, symbol, begin)
-            return Part(file, _shaped(raw.with_columns(to_utc(raw["ts"], file.path)), file.bar), begin)
+            return Part(file, _shaped(raw.with_columns(to_utc(raw["ts"], file.path, symbol)), file.bar), begin)
         return Part(file, _text_candles(file, symbol, *_version(file.path)).slice(begin, end - begin), begin)
 
 
@@ -148,7 +144,17 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except _UNREADABLE as error:
-        raise MarketError(f"{path} cannot be read, it may be truncated: fetch it again ({error})") from error
+        why = str(error).partition("\n")[0]
+        raise MarketError(f"{path} cannot be read, it may be truncated: fetch it again ({why})") from error
+
+
+def _days(year: str, month: str, day: str | None) -> tuple[date, date] | None:
+    """The days [first, last] that a name tells; None where it tells none of the calendar."""
+    try:
+        first = date(int(year), int(month), int(day or 1))
+    except ValueError:
+        return None
+    return first, first if day else first.replace(day=monthrange(first.year, first.month)[1])
 
 
 def _bar(name: str | None) -> Bar:
@@ -173,7 +179,7 @@ def _open_times(file: CandleFile, symbol: str, modified_ns: int, size: int) -> M
     The order of the whole file is looked at, since a row astray would make two days wrong, not one.
     """
     if file.layout == "parquet":
-        opens = _parquet_times(file)
+        opens = _parquet_times(file, symbol)
     else:
         opens = _text_candles(file, symbol, modified_ns, size)["ts"].to_physical().to_numpy()
     steps = np.diff(opens)
@@ -205,17 +211,17 @@ def _within_name(file: CandleFile, symbol: str, opens: Microseconds, first: date
         )
 
 
-def _parquet_times(file: CandleFile) -> Microseconds:
+def _parquet_times(file: CandleFile, symbol: str) -> Microseconds:
     with readable(file.path):
         verify_checksum(file.path)
         scan = pl.scan_parquet(file.path)
-        require_columns(file.path, scan.collect_schema().names())
+        require_columns(file.path, scan.collect_schema().names(), symbol)
         verify_pages(file.path, [*CANDLE_SCHEMA, "symbol"])
         stamps = scan.select("ts").collect()["ts"]
     if stamps.null_count():
         row = int(stamps.is_null().arg_max() or 0)
-        raise CandleError(f"{file.path}: row {row} (from 0) has no ts; fetch or correct the file")
-    return to_utc(stamps, file.path).to_physical().to_numpy()
+        raise CandleError(f"{file.path}: candles of {symbol}: row {row} (from 0) has no ts; fetch or correct the file")
+    return to_utc(stamps, file.path, symbol).to_physical().to_numpy()
 
 
 def _one_symbol(raw: pl.DataFrame, file: CandleFile, symbol: str, begin: int) -> None:

@@ -127,7 +127,9 @@ def _read(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> p
         names = pl.read_parquet_schema(path)
         missing = [name for name in columns if name not in names]
         if missing:
-            raise CandleError(f"{path} lacks the column {', '.join(missing)}: it has {', '.join(names)}")
+            raise CandleError(
+                f"{path} lacks the column {', '.join(missing)}: it has {', '.join(names)}; fetch or correct the file"
+            )
         return pl.read_parquet(path, columns=[*columns, *(name for name in optional if name in names)])
 
 

@@ -68,7 +68,8 @@ class ArchiveSource:
             CandleError: a row breaks the contract, or two files tell the same minute differently.
         """
         if not self._files(symbol, "1m"):
-            raise unknown_symbol(symbol, self._catalogue["1m"].keys(), self.name)
+            unknown = unknown_symbol(symbol, self._catalogue["1m"].keys(), self.name)
+            raise MarketError(f"{unknown}; add its files, or take it off market.symbols")
         return self._bars("1m", symbol, first, last)
 
     def stream(self, spans: Sequence[Span]) -> Iterator[Piece]:
@@ -189,7 +190,7 @@ def _funding_of(path: Path, symbol: str, first: date, last: date) -> pl.DataFram
         scan = pl.scan_parquet(path)
         missing = [name for name in needed if name not in scan.collect_schema().names()]
         if missing:
-            raise CandleError(f"{path} lacks the column {', '.join(missing)}")
+            raise CandleError(f"{path} lacks the column {', '.join(missing)} of funding: fetch or correct the file")
         ts = pl.col("ts").cast(TIME)
         wanted = (pl.col("symbol") == symbol) & (ts >= midnight(first)) & (ts < midnight(last + DAY))
         return scan.filter(wanted).select("venue", ts, rate=pl.col("funding_rate")).collect()
@@ -214,7 +215,7 @@ def _merged(parts: Sequence[Part], symbol: str) -> pl.DataFrame:
     if not clash.is_empty():
         names = " and ".join(str(paths[number]) for number in clash["file"][0])
         raise CandleError(
-            f"{names} tell the candle of {symbol} at {clash['ts'][0]:%Y-%m-%d %H:%M} differently "
+            f"{names} tell the candle of {symbol} at {clash['ts'][0]:%Y-%m-%d %H:%M} UTC differently "
             f"({clash.height} minutes in all): keep one of them"
         )
     return (

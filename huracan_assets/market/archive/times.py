@@ -31,7 +31,7 @@ def from_epoch(stamps: pl.Series) -> pl.Series:
     return scaled.cast(TIME).alias(stamps.name)
 
 
-def to_utc(stamps: pl.Series, path: Path) -> pl.Series:
+def to_utc(stamps: pl.Series, path: Path, symbol: str) -> pl.Series:
     """Instants in UTC: a zone is converted, none is UTC, whole numbers are epochs in ms or us.
 
     Raises:
@@ -42,7 +42,9 @@ def to_utc(stamps: pl.Series, path: Path) -> pl.Series:
         return zoned.dt.convert_time_zone("UTC").cast(TIME)
     if stamps.dtype.is_integer():
         return from_epoch(stamps)
-    raise CandleError(f"{path} has ts of type {stamps.dtype}: write UTC timestamps, or epochs in ms or us")
+    raise CandleError(
+        f"{path}: candles of {symbol} have ts of type {stamps.dtype}: write UTC timestamps, or epochs in ms or us"
+    )
 
 
 def day_begin(day: date) -> int:
@@ -59,4 +61,4 @@ def moment(epoch_us: int) -> str:
     """An instant in words; as the number where it lies in no year of the calendar."""
     if not in_calendar(epoch_us):
         return f"{epoch_us} us since 1970"
-    return f"{datetime.fromtimestamp(0, UTC) + timedelta(microseconds=epoch_us):%Y-%m-%d %H:%M:%S}"
+    return f"{datetime.fromtimestamp(0, UTC) + timedelta(microseconds=epoch_us):%Y-%m-%d %H:%M:%S} UTC"

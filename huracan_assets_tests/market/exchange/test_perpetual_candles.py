@@ -115,7 +115,7 @@ def test_before_its_listing_the_days_are_empty_and_say_so(server: Server, tmp_pa
     source, lake = door(server.url), Lake.at(tmp_path)
     assert source.perpetual_candles("BTC-USDT", FIRST, FIRST) is None
     days = days_between(FIRST, LAST)
-    made = make_days(EXPANSIONS["perpetual_candles"], source, lake, "BTC-USDT", days, collected=True)
+    made = make_days(EXPANSIONS["perpetual_candles"], source, lake, "BTC-USDT", days)
     assert [made[day]["dagster/row_count"] for day in days] == [0, 840, 1440]
     tags = [lake.frame_tag("perpetual_candles", "BTC-USDT", day, AVAILABLE_TAG) for day in days]
     assert tags == ["false", "true", "true"]

@@ -190,7 +190,7 @@ def test_an_exchange_that_is_not_there_is_told_for_every_span() -> None:
         (lasting("unsorted rows"), "not in order, or one of them comes twice"),
         (lasting("ignored since"), "does not heed the start of a page"),
         (lasting("ignored since", 1), "does not heed the start of a page"),
-        (lasting("infinite price", 1), r"2024-02-29 00:03:00, row 3 \(from 0\): high must be a positive, finite price"),
+        (lasting("infinite price", 1), r"2024-02-29 00:03:00 UTC, row 3 \(from 0\): high must be a positive, finite p"),
         (lasting("NaN price"), r"row 3 \(from 0\): open must be a positive, finite price"),
         (lasting("negative price", 2), r"row 3 \(from 0\): low must be a positive, finite price"),
         (lasting("string price"), "unreadable bar"),
