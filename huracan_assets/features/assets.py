@@ -123,7 +123,7 @@ def feature_version(context: dg.AssetExecutionContext) -> dg.MaterializeResult[F
     made_of = provenance(context, features)  # after it: what it stands on may have been healed on the way
     record_healed(context, features.key, symbol, healed, made_of)
     record_forgotten(context, features.key, symbol, window, made_of)
-    baseline = pin(lake, BASELINE)
+    baseline, no_books = pin(lake, BASELINE), set(lake.missing("order_books", symbol, window))
     version = FeatureVersion(
         symbol=symbol,
         day=day,
@@ -133,6 +133,8 @@ def feature_version(context: dg.AssetExecutionContext) -> dg.MaterializeResult[F
             FeatureDay(
                 day=past,
                 candles_sha256=lake.frame_hash("candles", symbol, past),
+                funding_sha256=lake.frame_hash("funding_rates", symbol, past),
+                books_sha256=None if past in no_books else lake.frame_hash("order_books", symbol, past),
                 features_sha256=lake.frame_hash("features", symbol, past),
             )
             for past in window
@@ -266,10 +268,12 @@ def _metadata(frame: pl.DataFrame, digest: str, *, plot: bool) -> dict[str, Any]
 def _heatmap(frame: pl.DataFrame) -> str:
     bars = frame[14::15]
     values = bars.select(FEATURE_NAMES).cast(pl.Float64).to_numpy().T
+    shown = np.full_like(values, np.nan)
+    told = ~np.isnan(values).all(axis=1)  # what no bar tells has no median
     with np.errstate(invalid="ignore", divide="ignore"):
-        centre = np.nanmedian(values, axis=1, keepdims=True)
-        spread = 1.4826 * np.nanmedian(np.abs(values - centre), axis=1, keepdims=True)
-        return feature_heatmap(FEATURE_NAMES, (values - centre) / spread, bars["known_at"].to_numpy())
+        off = values[told] - np.nanmedian(values[told], axis=1, keepdims=True)
+        shown[told] = off / (1.4826 * np.nanmedian(np.abs(off), axis=1, keepdims=True))
+        return feature_heatmap(FEATURE_NAMES, shown, bars["known_at"].to_numpy())
 
 
 def _chunks(days: Sequence[date]) -> list[list[date]]:

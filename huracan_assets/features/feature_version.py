@@ -11,11 +11,13 @@ from huracan_assets.features.feature_sets import BASELINE, FeatureSet
 
 
 class FeatureDay(BaseModel):
-    """One day of the look-back: the content of its candles and features."""
+    """One day of the look-back: the content of its features, and of what its minutes are simulated on."""
 
     model_config = ConfigDict(frozen=True)
     day: date
     candles_sha256: str
+    funding_sha256: str
+    books_sha256: str | None  # None where nobody recorded a book
     features_sha256: str
 
 

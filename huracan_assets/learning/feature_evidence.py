@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from huracan_assets.guards.rank_correlation import ranks
+
 Floats = NDArray[np.float64]
 
 
@@ -42,13 +44,6 @@ def gain_multipliers(t: Floats, prior: float) -> Floats:
 
 def _centred_rank(values: NDArray[np.float32]) -> Floats:
     known = np.isfinite(values)
-    order = np.argsort(values[known], kind="stable")
-    ranked = values[known][order]
-    # Ties share their mean rank: the order of equal values is chance.
-    first = np.searchsorted(ranked, ranked, side="left")
-    last = np.searchsorted(ranked, ranked, side="right")
-    rank = np.empty(len(ranked))
-    rank[order] = (first + last) / 2.0
     centred = np.zeros(len(values))
-    centred[known] = rank / max(len(ranked), 1) - 0.5
+    centred[known] = (ranks(values[known].astype(np.float64)) - 0.5) / max(int(known.sum()), 1) - 0.5
     return centred

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from huracan_assets.errors import ContractError
 from huracan_assets.learning.ppo_context import no_context, refuse_strange_context
+from huracan_assets.learning.ppo_observation import ObservationStatistics
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
@@ -60,6 +61,13 @@ class Market:
         for array in (self.features, self.context, self.next_return_bps, self.cost_bps, self.run_end):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
+
+    @cached_property
+    def observed(self) -> ObservationStatistics:
+        """The statistics of all its features, the same for every agent that learns here."""
+        statistics = ObservationStatistics.empty(self.features.shape[1])
+        statistics.update(self.features)
+        return statistics
 
     def return_scale_bps(self) -> float:
         """Standard deviation of the returns that can be earned; 1 where they do not vary."""

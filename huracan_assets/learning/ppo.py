@@ -12,7 +12,7 @@ exactly.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -107,8 +107,7 @@ def begin_stage(learner: Learner, market: Market, steps: int) -> None:
         )
     if learner.scale_bps is None:
         learner.scale_bps = market.return_scale_bps()
-    learner.observation = ObservationStatistics.empty(learner.features)
-    learner.observation.update(market.features)
+    learner.observation = replace(market.observed)
     index = 0 if learner.stage is None else learner.stage.index + 1
     env = MarketEnv(market, settings.environments, settings.episode_bars)
     env.reset(learner.rng, market.starts)

@@ -30,16 +30,15 @@ def deterministic_torch(device: str = "cpu") -> Iterator[None]:
     """One thread and, on the CPU, deterministic algorithms within; what was set before is set again after."""
     import torch
 
-    threads = torch.get_num_threads()
-    strict = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    # Not torch.use_deterministic_algorithms: it would import torch's compiler, which takes as long as torch itself.
+    threads, mode = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(device == "cpu" or strict)
+    torch.set_deterministic_debug_mode("error" if device == "cpu" else mode)
     try:
         with torch.no_grad():
             yield
     finally:
-        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+        torch.set_deterministic_debug_mode(mode)
         torch.set_num_threads(threads)
 
 

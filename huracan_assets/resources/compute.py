@@ -7,6 +7,7 @@ OpenMP and BLAS have one whatever the budget: they divide sums among their threa
 
 from __future__ import annotations
 
+import gc
 import os
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ THREAD_VARIABLES = (
     "RAYON_NUM_THREADS",
 )
 ONE_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# Python's 700 has the collector walk through a million objects of libraries again and again: seconds of a night.
+NEW_OBJECTS = 50_000
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,11 @@ class ComputeBudget:
         return max(1, self.cores // self.concurrent_runs)
 
     def apply(self) -> None:
-        """Set every library's thread count; a value the user has set stays, but where bits depend on it it is one."""
+        """Set every library's thread count; a value the user has set stays, but where bits depend on it it is one.
+
+        And have the garbage collector look for cycles after `NEW_OBJECTS`.
+        """
+        gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
         for variable in THREAD_VARIABLES:
             os.environ.setdefault(variable, str(self.threads))
         os.environ.update(dict.fromkeys(ONE_THREAD_VARIABLES, "1"))

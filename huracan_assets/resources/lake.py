@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
@@ -24,6 +25,7 @@ from pydantic import BaseModel
 from upath import UPath
 
 from huracan_assets.errors import StorageError
+from huracan_assets.resources.window_cache import WINDOWS
 from huracan_assets.settings import home
 
 Document = Mapping[str, Any] | BaseModel
@@ -45,22 +47,35 @@ def content_hash(value: pl.DataFrame | Document | bytes) -> str:
         return hashlib.sha256(value).hexdigest()
     if not isinstance(value, pl.DataFrame):
         return hashlib.sha256(canonical_json(value)).hexdigest()
+    counts = {series.name: series.null_count() for series in value.iter_columns()}
+    masks, filled = _without_nulls(value, [name for name, count in counts.items() if count])
     digest = hashlib.sha256()
-    for series in value.iter_columns():
-        digest.update(f"{series.name}:{series.dtype}:{len(series)}:{series.null_count()}\n".encode())
-        digest.update(_value_bytes(series))
+    for series, full in zip(value.iter_columns(), filled.iter_columns(), strict=True):
+        name, count = series.name, counts[series.name]
+        digest.update(f"{name}:{series.dtype}:{len(series)}:{count}\n".encode())
+        if count:
+            digest.update(masks[name].to_numpy().tobytes())
+        digest.update(_value_bytes(full))
     return digest.hexdigest()
 
 
+def _without_nulls(frame: pl.DataFrame, holed: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Where the columns `holed` are null, and the frame with zero for the nulls of its numbers.
+
+    What lies in the memory of a null is chance. One query for all columns: to call polars for each takes longer.
+    """
+    if not holed:
+        return frame.clear(), frame
+    physical = frame.with_columns(pl.col(holed).to_physical())
+    numbers = [name for name in holed if physical[name].dtype.is_numeric()]
+    return frame.select(pl.col(holed).is_null()), physical.with_columns(pl.col(numbers).fill_null(0))
+
+
 def _value_bytes(series: pl.Series) -> bytes:
-    if not series.null_count() and (series.dtype.is_numeric() or isinstance(series.dtype, pl.Datetime)):
+    if series.dtype.is_numeric() or isinstance(series.dtype, pl.Datetime):
         return series.to_numpy().tobytes()  # as below, at a third of the time
     physical = series.to_physical()
-    # What lies in the memory of a null is chance: nulls are hashed as a mask, their values as zero.
-    nulls = series.is_null().to_numpy().tobytes() if series.null_count() else b""
-    if physical.dtype.is_numeric():
-        return nulls + physical.fill_null(0).to_numpy().tobytes()
-    return nulls + orjson.dumps(physical.to_list())
+    return physical.to_numpy().tobytes() if physical.dtype.is_numeric() else orjson.dumps(physical.to_list())
 
 
 @dataclass(frozen=True)
@@ -71,8 +86,9 @@ class Lake:
 
     @classmethod
     def open(cls) -> Lake:
-        """The lake of this process's settings."""
-        return cls.at(os.environ.get("HURACAN_LAKE") or home() / "lake")
+        """The lake of this process's settings; a folder is made absolute, as the home is."""
+        given = cls.at(os.environ.get("HURACAN_LAKE") or home() / "lake")
+        return given if given._is_remote() else cls.at(Path(given.base.path).expanduser().resolve())
 
     @classmethod
     def at(cls, base: str | Path) -> Lake:
@@ -81,7 +97,7 @@ class Lake:
 
     def path(self, asset: str, symbol: str, day: date, extension: str = "parquet") -> UPath:
         """Where an artifact lies."""
-        return self.base / asset / symbol / f"{day.isoformat()}.{extension}"
+        return self.base / f"{asset}/{symbol}/{day.isoformat()}.{extension}"  # one step: each takes its time
 
     def has(self, asset: str, symbol: str, day: date, extension: str = "parquet") -> bool:
         """Whether an artifact is there."""
@@ -127,15 +143,21 @@ class Lake:
         Raises:
             StorageError: it is not there, cannot be read, or is not what was written.
         """
+        return self._read_hashed(asset, symbol, day)[0]
+
+    def _read_hashed(self, asset: str, symbol: str, day: date) -> tuple[pl.DataFrame, str]:
+        """The frame of a symbol-day, and its content hash; as `read_frame`."""
         path = self.path(asset, symbol, day)
         data = self._read(path)
         try:
-            frame = pl.read_parquet(BytesIO(data))
+            frame, told = pl.read_parquet(BytesIO(data)), pl.read_parquet_metadata(BytesIO(data)).get(HASH_KEY)
         except DAMAGE as error:
             raise self._damaged(path) from error
-        if content_hash(frame) != self.frame_hash(asset, symbol, day):
+        if told is None:
+            raise self._damaged(path)
+        if content_hash(frame) != told:
             raise StorageError(f"{path} is not what was written: materialise {asset} of {day}|{symbol} again")
-        return frame
+        return frame, told
 
     def read_named_frame(self, asset: str, symbol: str, day: date, digest: str) -> pl.DataFrame:
         """The frame of a symbol-day, if it is the one with this content hash.
@@ -143,8 +165,8 @@ class Lake:
         Raises:
             StorageError: it is another one, or as in `read_frame`.
         """
-        frame = self.read_frame(asset, symbol, day)
-        if self.frame_hash(asset, symbol, day) != digest:
+        frame, told = self._read_hashed(asset, symbol, day)
+        if told != digest:
             raise StorageError(
                 f"{self.path(asset, symbol, day)} belongs to another run of {asset}: "
                 f"materialise {asset} of {day}|{symbol} again"
@@ -179,7 +201,8 @@ class Lake:
     ) -> pl.DataFrame:
         """The frames of several days, one below the other in the order of `days`.
 
-        Whole frames are held against their content hashes; a choice of columns is read without.
+        Whole frames are held against their content hashes, and kept in memory under them (`window_cache.py`); a choice
+        of columns is read without.
 
         Raises:
             StorageError: a day is not there, or is not what was written.
@@ -191,8 +214,24 @@ class Lake:
                 f"the lake has no {asset} of {symbol} on {named}: materialise them, or feature_version, which heals"
             )
         if columns is None:
-            return pl.concat([self.read_frame(asset, symbol, day) for day in days])
+            return self.read_named_window(asset, symbol, {day: self.frame_hash(asset, symbol, day) for day in days})
         return pl.scan_parquet([str(self.path(asset, symbol, day)) for day in days]).select(columns).collect()
+
+    def read_named_window(self, asset: str, symbol: str, named: Mapping[date, str]) -> pl.DataFrame:
+        """The frames of several days, one below the other, if each is the one with its content hash.
+
+        Args:
+            named: content hash of each day, in the order of the frames; at least one.
+
+        Raises:
+            StorageError: a day is not there, is another one, or is not what was written.
+        """
+        hashes = tuple(named.values())
+        window = WINDOWS.get(hashes)
+        if window is None:
+            window = pl.concat(self.read_named_frame(asset, symbol, day, digest) for day, digest in named.items())
+            WINDOWS.keep(hashes, window)
+        return window
 
     def write_document(self, asset: str, symbol: str, day: date, document: Document) -> str:
         """Write a document and return its content hash."""
@@ -297,9 +336,25 @@ def _encoded(frame: pl.DataFrame, tags: Mapping[str, str] | None) -> tuple[str, 
 
 
 def atomic_write(path: Path, data: bytes) -> None:
-    """Publish `data` at `path` whole or not at all: temporary name, fsync, rename, fsync of the folder."""
+    """Publish `data` at `path` whole or not at all: temporary name, fsync, rename, fsync of the folder.
+
+    Raises:
+        StorageError: the disk is full, or may not be written to.
+    """
     _publish(path, data)
     _synchronise(path.parent)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns an error of the file system into a StorageError that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written ({error.strerror or error}): make room, or correct its folder's rights, "
+            "or set HURACAN_HOME or HURACAN_LAKE to a folder elsewhere"
+        ) from error
 
 
 def _synchronise(folder: Path) -> None:
@@ -313,14 +368,15 @@ def _synchronise(folder: Path) -> None:
 
 def _publish(path: Path, data: bytes) -> None:
     """A file under its name, whole and synchronised; its folder is not, yet."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise

@@ -71,11 +71,20 @@ def trade_outcomes_contract(context: dg.AssetCheckExecutionContext) -> dg.AssetC
 
 
 def window_market(version: FeatureVersion) -> tuple[MinuteGrid, pl.DataFrame | None]:
-    """The minutes, with the spreads that books quoted, and the funding of a look-back; None where there is none."""
-    lake, days = Lake.open(), version.window
-    grid = MinuteGrid.from_candles(lake.read_window("candles", version.symbol, days), days[0], days[-1])
-    funding = lake.read_window("funding_rates", version.symbol, days)
-    return quoted(grid, _books(version)), None if funding.is_empty() else funding
+    """The minutes, with the spreads that books quoted, and the funding of a look-back; None where there is none.
+
+    Raises:
+        StorageError: a day is not there, or is not the one that the version names.
+    """
+    lake, days, symbol = Lake.open(), version.window, version.symbol
+    candles = lake.read_named_window("candles", symbol, {entry.day: entry.candles_sha256 for entry in version.days})
+    funding = lake.read_named_window(
+        "funding_rates", symbol, {entry.day: entry.funding_sha256 for entry in version.days}
+    )
+    named = {entry.day: entry.books_sha256 for entry in version.days if entry.books_sha256 is not None}
+    books = lake.read_named_window("order_books", symbol, named) if named else None
+    grid = MinuteGrid.from_candles(candles, days[0], days[-1])
+    return quoted(grid, books), None if funding.is_empty() else funding
 
 
 def window_trades(version: FeatureVersion, bars: pl.DataFrame) -> TradeMarket:
@@ -83,14 +92,6 @@ def window_trades(version: FeatureVersion, bars: pl.DataFrame) -> TradeMarket:
     simulation, position = settings().simulation, settings().decision.position_gbp
     grid, funding = window_market(version)
     return TradeMarket.of(grid, bars, funding, Costs.of(simulation), simulation, position)
-
-
-def _books(version: FeatureVersion) -> pl.DataFrame | None:
-    """The order books of the look-back; None where nobody recorded one."""
-    lake = Lake.open()
-    absent = set(lake.missing("order_books", version.symbol, version.window))
-    held = [day for day in version.window if day not in absent]
-    return lake.read_window("order_books", version.symbol, held) if held else None
 
 
 def window_unknown(version: FeatureVersion) -> Bools:

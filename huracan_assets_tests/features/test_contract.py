@@ -40,9 +40,11 @@ def planted(column: str, value: object) -> Callable[[pl.DataFrame], pl.DataFrame
             "ts must lie within the day",
         ),
         (lambda f: f.with_columns(pl.col("ts", "known_at") + timedelta(seconds=1)), "whole minute"),
-        (lambda f: f.drop("adx"), "have not the recipe's columns"),
-        (lambda f: f.with_columns(pl.col("adx").cast(pl.Float64)), "have not the recipe's columns"),
-        (lambda f: f.select(*reversed(f.columns)), "have not the recipe's columns"),
+        (lambda f: f.drop("adx"), "have not the recipe's columns: lacking: adx"),
+        (lambda f: f.rename({"adx": "ADX"}), "lacking: adx; not of the recipe: ADX"),
+        (lambda f: f.with_columns(pl.col("adx").cast(pl.Float64)), "recipe's columns: of another type: adx Float64"),
+        (lambda f: f.with_columns(pl.col("ts").dt.replace_time_zone(None)), "of another type: ts Datetime"),
+        (lambda f: f.select(*reversed(f.columns)), "have not the recipe's columns: in another order"),
     ],
 )
 def test_a_planted_violation_is_refused(breaking: Callable[[pl.DataFrame], pl.DataFrame], message: str) -> None:

@@ -15,7 +15,10 @@ LAST = date(2026, 1, 5)
 
 
 def version(recipe: str = "a" * 64, candles: str = "c") -> FeatureVersion:
-    days = tuple(FeatureDay(day=day, candles_sha256=candles, features_sha256="f") for day in days_until(LAST, 3))
+    days = tuple(
+        FeatureDay(day=day, candles_sha256=candles, funding_sha256="", books_sha256=None, features_sha256="f")
+        for day in days_until(LAST, 3)
+    )
     return FeatureVersion(symbol="ETH-USDT", day=LAST, recipe_sha256=recipe, names=("rsi", "adx"), days=days)
 
 

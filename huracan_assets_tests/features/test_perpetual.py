@@ -21,6 +21,7 @@ from huracan_assets.market.expansions import AVAILABLE_TAG
 from huracan_assets.market.synthetic import SyntheticSource
 from huracan_assets.partitions import partition_key
 from huracan_assets.resources.lake import Lake
+from huracan_assets.settings import settings
 
 SYMBOL, NIGHT = "ETH-USDT", date(2021, 2, 1)
 DAYS = days_between(NIGHT - DAY, NIGHT)
@@ -106,3 +107,20 @@ def test_without_a_perpetual_both_are_null_and_every_other_feature_is_the_same(
     there, gone = (Lake.at(lake).read_frame("features", SYMBOL, NIGHT) for lake in (whole, tmp_path))
     assert gone[BASIS].null_count() == gone[CARRY].null_count() == gone.height
     assert gone.drop(BASIS, CARRY).equals(there.drop(BASIS, CARRY))
+
+
+def test_what_the_settings_left_out_is_fetched_once_they_want_it_and_the_features_follow(
+    whole: Path, tmp_path: Path
+) -> None:
+    """Also for the features of nights long made: with the funding and the perpetual come carry and basis."""
+    poor = settings().model_copy(
+        update={"market": settings().market.model_copy(update={"collect": ("open_interest",)})}
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(market_assets, "settings", lambda: poor)
+        run(tmp_path, [NIGHT])
+    without = Lake.at(tmp_path).read_frame("features", SYMBOL, NIGHT)
+    assert without[CARRY].null_count() == without.height
+    run(tmp_path, [NIGHT])
+    for asset, days in (("funding_rates", INPUTS[1:]), ("perpetual_candles", INPUTS[1:]), ("features", [NIGHT])):
+        assert made(tmp_path, asset, days) == made(whole, asset, days)

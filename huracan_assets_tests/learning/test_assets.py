@@ -24,13 +24,9 @@ SYMBOL = "ETH-USDT"
 def test_agents_pay_and_are_paid_the_funding_of_their_market(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HURACAN_LAKE", str(tmp_path))
     lake = Lake.open()
-    lake.write_frame("candles", SYMBOL, FIRST, candles(1, FIRST, 1, 0.0).with_columns(volume=pl.lit(1e6)))
+    minutes = lake.write_frame("candles", SYMBOL, FIRST, candles(1, FIRST, 1, 0.0).with_columns(volume=pl.lit(1e6)))
     status = pl.DataFrame([[midnight(FIRST), 1440, "traded"]], schema=STATUS_SCHEMA, orient="row")
     lake.write_frame("minute_status", SYMBOL, FIRST, status)
-    version = FeatureVersion(
-        symbol=SYMBOL, day=FIRST, recipe_sha256="", names=(),
-        days=(FeatureDay(day=FIRST, candles_sha256="", features_sha256=""),),
-    )  # fmt: skip
     as_of = ORIGIN + QUARTER * np.arange(1, 96)
     bars = pl.Series("as_of", as_of).dt.replace_time_zone("UTC").to_frame()
     at_eight = pl.DataFrame(
@@ -38,7 +34,11 @@ def test_agents_pay_and_are_paid_the_funding_of_their_market(tmp_path: Path, mon
     )
     played = []
     for funding in (at_eight.head(0), at_eight):
-        lake.write_frame("funding_rates", SYMBOL, FIRST, funding)
+        digest = lake.write_frame("funding_rates", SYMBOL, FIRST, funding)
+        entry = FeatureDay(
+            day=FIRST, candles_sha256=minutes, funding_sha256=digest, books_sha256=None, features_sha256=""
+        )
+        version = FeatureVersion(symbol=SYMBOL, day=FIRST, recipe_sha256="", names=(), days=(entry,))
         played.append(bar_market(version, bars, as_of))
     (free, costs), (charged, same) = played
     paid = (free - charged)[:-1]

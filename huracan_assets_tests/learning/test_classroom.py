@@ -36,7 +36,10 @@ def learning(**changes: int) -> LearningSettings:
 
 def version(days: int) -> FeatureVersion:
     window = days_between(FIRST, FIRST + DAY * (days - 1))
-    entries = tuple(FeatureDay(day=day, candles_sha256="c", features_sha256="f") for day in window)
+    entries = tuple(
+        FeatureDay(day=day, candles_sha256="c", funding_sha256="", books_sha256=None, features_sha256="f")
+        for day in window
+    )
     return FeatureVersion(symbol="ETH-USDT", day=window[-1], recipe_sha256="r", names=("x",), days=entries)
 
 

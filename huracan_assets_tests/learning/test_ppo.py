@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -63,6 +66,21 @@ def test_nothing_global_leaks() -> None:
     assert torch.get_num_threads() == threads and torch.are_deterministic_algorithms_enabled() == strict
     with deterministic_torch():
         assert torch.get_num_threads() == 1 and torch.are_deterministic_algorithms_enabled()
+    torch.set_deterministic_debug_mode("warn")
+    with deterministic_torch():
+        assert torch.get_deterministic_debug_mode() == 2  # an error, not a warning
+    assert torch.get_deterministic_debug_mode() == 1
+    torch.set_deterministic_debug_mode("default")
+
+
+def test_torchs_compiler_is_not_loaded() -> None:
+    """It takes as long as torch itself, and nothing here is compiled by it."""
+    code = (
+        "import sys; from huracan_assets.learning.ppo_network import deterministic_torch\n"
+        "with deterministic_torch(): pass\n"
+        "sys.exit('torch._inductor' in sys.modules or 'torch' not in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_undefined_features_do_not_poison() -> None:

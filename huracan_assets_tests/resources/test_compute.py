@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from huracan_assets.errors import SettingsError
-from huracan_assets.resources.compute import ONE_THREAD_VARIABLES, THREAD_VARIABLES, ComputeBudget
+from huracan_assets.resources.compute import NEW_OBJECTS, ONE_THREAD_VARIABLES, THREAD_VARIABLES, ComputeBudget
 
 # Sums long enough for a BLAS to divide them among threads: fits of models and of an edge, as the night asks for them.
 FITS = """
@@ -70,6 +70,12 @@ def test_every_library_is_told_and_a_value_of_the_users_stays(monkeypatch: pytes
         "POLARS_MAX_THREADS": "7",
         **dict.fromkeys(ONE_THREAD_VARIABLES, "1"),
     }
+
+
+def test_the_collector_of_a_process_looks_seldom() -> None:
+    code = "import gc, huracan_assets; print(*gc.get_threshold())"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.split() == [str(NEW_OBJECTS), "10", "10"]
 
 
 def test_a_fit_is_the_same_to_the_bit_whatever_threads_the_budget_or_the_user_allows() -> None:

@@ -77,6 +77,19 @@ def test_names_types_order_and_nulls_are_content() -> None:
     assert len(hashes) == len(others) + 1
 
 
+def test_a_lake_of_yesterday_has_the_hashes_of_today() -> None:
+    held = frame(7).with_columns(
+        hour=pl.when("flag").then("ts"),
+        day=pl.col("ts").dt.date(),
+        kind=pl.col("regime").cast(pl.Enum(["TREND", "RANGE"])),
+        hole=pl.when("flag").then("count"),
+        sure=pl.when(~pl.col("flag")).then("flag"),
+        sizes=pl.when("flag").then(pl.concat_list("count", "taker")),
+    )
+    digest = content_hash(held.drop("close", "small"))
+    assert digest == "577f6d1e8f3e1f8b2fbf4c7fd478884eef6b1159db250dea7eddcb63263ca1ba"
+
+
 def test_strings_with_separators_do_not_collide() -> None:
     one, two = pl.DataFrame({"s": ["a,b", "c"]}), pl.DataFrame({"s": ["a", "b,c"]})
     empty, null = pl.DataFrame({"s": [""]}), pl.DataFrame({"s": [None]}, schema={"s": pl.String})
@@ -200,7 +213,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path, mon
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space"):
+    with monkeypatch.context() as patched, pytest.raises(StorageError, match="No space"):
         patched.setattr(os, "fsync", full)
         atomic_write(path, b"new")
     assert path.read_bytes() == b"old"
@@ -223,6 +236,11 @@ def test_the_home_and_the_lake_variable_say_where(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("HURACAN_HOME", str(tmp_path))
     monkeypatch.delenv("HURACAN_LAKE", raising=False)
     assert Path(str(Lake.open().base)) == tmp_path / "lake"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for spelt in ("~/mine", "mine", str(tmp_path / "mine"), (tmp_path / "mine").as_uri()):
+        monkeypatch.setenv("HURACAN_LAKE", spelt)
+        assert str(Lake.open().base) == str(tmp_path / "mine")
     monkeypatch.setenv("HURACAN_LAKE", "memory://lake")
     far = Lake.open()
     far.write_frame("features", SYMBOL, DAY, frame())
@@ -248,7 +266,7 @@ def test_of_days_written_together_one_that_fails_is_told_and_leaves_nothing_half
     days = {DAY + timedelta(ahead): frame(5) for ahead in range(6)}
     broken = Path(str(lake.path("features", SYMBOL, DAY + timedelta(3))))
     broken.mkdir(parents=True)  # a folder in the place of a file
-    with pytest.raises(OSError, match="2026-06-04"):
+    with pytest.raises(StorageError, match="2026-06-04"):
         lake.write_frames("features", SYMBOL, days)
     assert {path.suffix for path in broken.parent.iterdir()} == {".parquet"}
     for day in list(days)[:3]:

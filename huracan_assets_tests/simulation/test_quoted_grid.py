@@ -10,13 +10,16 @@ import numpy as np
 import polars as pl
 import pytest
 
+from huracan_assets.errors import StorageError
 from huracan_assets.features.feature_version import FeatureDay, FeatureVersion
 from huracan_assets.features.optional_inputs import OptionalInputs
 from huracan_assets.features.recipe import WARM_UP_DAYS
 from huracan_assets.market.contract import TIME
 from huracan_assets.market.grid import MinuteGrid
 from huracan_assets.market.order_books import ORDER_BOOKS_SCHEMA, validate_order_books
+from huracan_assets.resources import lake as lake_module
 from huracan_assets.resources.lake import Lake
+from huracan_assets.resources.window_cache import WindowCache
 from huracan_assets.settings import read_settings
 from huracan_assets.shadow.replay import Stretch
 from huracan_assets.simulation.assets import window_market
@@ -27,6 +30,7 @@ from huracan_assets_tests.features.random_market import candles
 from huracan_assets_tests.simulation.random_path import student_grid
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+SYMBOL = "ETH-USDT"
 SIMULATION = read_settings("local").simulation.model_copy(update={"spread_floor_bps": 1.0})
 GRID = student_grid(3000, seed=4)
 
@@ -70,23 +74,42 @@ def test_a_tight_book_pays_the_floor() -> None:
     assert half_spreads(books((2000.1, 2000.2, 0.016)), [2001], [4.0]) == [0.5]
 
 
-def test_the_night_reads_its_books_from_the_lake_where_somebody_recorded_some(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def look_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FeatureVersion:
+    """Two days in a lake of their own, nobody recorded a book."""
     monkeypatch.setenv("HURACAN_LAKE", str(tmp_path))
-    days = [BEGIN.date(), BEGIN.date() + timedelta(days=1)]
-    entries = tuple(FeatureDay(day=day, candles_sha256="", features_sha256="") for day in days)
-    version = FeatureVersion(symbol="ETH-USDT", day=days[-1], recipe_sha256="", names=(), days=entries)
-    lake, whole = Lake.open(), candles(1, days[0], 2, 0.0)
-    for day in days:
-        lake.write_frame("candles", "ETH-USDT", day, whole.filter(pl.col("ts").dt.date() == day))
-        lake.write_frame("funding_rates", "ETH-USDT", day, pl.DataFrame(schema={"ts": TIME, "rate": pl.Float64}))
-    plain, funding = window_market(version)
+    monkeypatch.setattr(lake_module, "WINDOWS", WindowCache(0))  # what was read once is not asked of the disk again
+    lake, whole, entries = Lake.open(), candles(1, BEGIN.date(), 2, 0.0), []
+    for day in (BEGIN.date(), BEGIN.date() + timedelta(days=1)):
+        minutes = lake.write_frame("candles", SYMBOL, day, whole.filter(pl.col("ts").dt.date() == day))
+        funding = lake.write_frame("funding_rates", SYMBOL, day, pl.DataFrame(schema={"ts": TIME, "rate": pl.Float64}))
+        entries.append(
+            FeatureDay(day=day, candles_sha256=minutes, funding_sha256=funding, books_sha256=None, features_sha256="")
+        )
+    return FeatureVersion(symbol=SYMBOL, day=entries[-1].day, recipe_sha256="", names=(), days=tuple(entries))
+
+
+def test_the_night_reads_its_books_from_the_lake_where_somebody_recorded_some(look_back: FeatureVersion) -> None:
+    plain, funding = window_market(look_back)
     assert (type(plain), funding) == (MinuteGrid, None)
-    lake.write_frame("order_books", "ETH-USDT", days[1], books((2000.1, 2000.2, 6.0)))
-    grid, _ = window_market(version)
+    first, second = look_back.days
+    digest = Lake.open().write_frame("order_books", SYMBOL, second.day, books((2000.1, 2000.2, 6.0)))
+    assert type(window_market(look_back)[0]) is MinuteGrid, "a book that came after the version"
+    named = look_back.model_copy(update={"days": (first, second.model_copy(update={"books_sha256": digest}))})
+    grid, _ = window_market(named)
     assert isinstance(grid, QuotedGrid)
     assert np.flatnonzero(np.isfinite(grid.quoted_spread_bps)).tolist() == [2000, 2001]
+
+
+@pytest.mark.parametrize("asset", ["candles", "funding_rates"])
+def test_a_day_that_was_replaced_after_the_look_back_was_fixed_is_refused(
+    look_back: FeatureVersion, asset: str
+) -> None:
+    lake, day = Lake.open(), look_back.days[0].day
+    other = candles(2, day, 1, 0.0) if asset == "candles" else pl.DataFrame({"ts": [BEGIN], "rate": [1e-4]})
+    lake.write_frame(asset, SYMBOL, day, other.cast({"ts": TIME}))
+    with pytest.raises(StorageError, match=rf"{day}.parquet belongs to another run of {asset}"):
+        window_market(look_back)
 
 
 def test_a_replayed_stretch_knows_what_its_books_quoted() -> None:
