@@ -16,6 +16,8 @@ export POLARS_MAX_THREADS := 1
 export DAGSTER_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Where it is set, each of the suite's many processes compiles every file anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint bench up down ui-screenshots clean

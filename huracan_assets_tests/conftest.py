@@ -6,10 +6,15 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from huracan_assets_tests.fixtures import cli_night, engine_home, session_home  # noqa: F401  (by name)
+from huracan_assets_tests.work_order import longest_first, scheduler
+
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadFileScheduling
 
 # Before polars, numpy or torch load: afterwards these variables do nothing.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -34,6 +39,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the session's home."""
     shutil.rmtree(config.stash[SESSION_HOME], ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first; pytest-randomly has shuffled before."""
+    longest_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """Under `--dist loadfile`: files that look at the same nights go to one process."""
+    return scheduler(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

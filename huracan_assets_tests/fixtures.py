@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from huracan_assets_tests.end_to_end.engine import Ended, Engine
+    from huracan_assets_tests.end_to_end.conftest import Night
 
 
 def forget_databases() -> None:
@@ -47,11 +47,13 @@ def engine_home(session_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def cli_night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Ended]]:
-    """A small night in a fresh home, run by `huracan run`; approved, since its bounds pass anything."""
+def cli_night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+    """The night of the end-to-end tests once more: in a home without a past, `ELSEWHERE`, run by `huracan run`."""
+    from huracan_assets_tests.end_to_end.conftest import ELSEWHERE, look_at
     from huracan_assets_tests.end_to_end.engine import Engine
     from huracan_assets_tests.end_to_end.profile import APPROVING, NIGHT, SMALL, SYMBOL
 
     engine = Engine(tmp_path_factory.mktemp("cli") / "home", SMALL | APPROVING)
-    yield engine, engine.command("huracan", "run", NIGHT.isoformat(), SYMBOL).succeeded()
+    ended = engine.command("huracan", "run", NIGHT.isoformat(), SYMBOL, extra=ELSEWHERE).succeeded()
+    yield look_at(engine, SYMBOL, NIGHT, ended)
     engine.stop()

@@ -26,6 +26,7 @@ GLUE_FILES = {
     "definitions.py",
     "partitions.py",
     "jobs.py",
+    "runs.py",
     "schedules.py",
     "sensors.py",
     "instance.py",

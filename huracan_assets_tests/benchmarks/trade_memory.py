@@ -28,7 +28,7 @@ from huracan_assets.memory.trade_memory import MEMORY_SCHEMA, _memory_rows, repl
 from huracan_assets.resources import postgres
 from huracan_assets.resources.migrations import ensure_schema
 from huracan_assets_tests.benchmarks.harness import benchmark, seconds
-from huracan_assets_tests.memory.ledgers import bars, ledger, points
+from huracan_assets_tests.memory.ledgers import bars, ledger, points, teach
 
 if TYPE_CHECKING:
     import psycopg
@@ -179,7 +179,7 @@ def _remembered(map_name: str, symbols: tuple[str, ...], trades: int, span: int)
         connection.execute("DROP INDEX set_ups_near")  # a graph of many is built at once in a tenth of the time
         for place, symbol in enumerate(symbols):
             frame = ledger(symbol, trades, seed=place, span=span)
-            replace_ledger(connection, symbol, NIGHT, frame, points(trades, seed=place), map_name)
+            teach(connection, symbol, NIGHT, frame, points(trades, seed=place), map_name)
         compare_nights(connection, NIGHT + DAY)
         connection.execute("CREATE INDEX set_ups_near ON set_ups USING hnsw (embedding vector_l2_ops)")
     with _connection() as connection:

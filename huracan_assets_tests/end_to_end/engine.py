@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOREIGN = ("HURACAN_", "DAGSTER_", "MLFLOW_", "DATABASE_URL", "PG")
 BIN = Path(sys.executable).parent
-LIMIT_S = 300
+LIMIT_S = 600  # of a night that hangs, also where eight processes share two cores
 
 
 @dataclass(frozen=True)

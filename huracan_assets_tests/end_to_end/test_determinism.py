@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from huracan_assets.partitions import partition_key, symbol_day
 from huracan_assets.registry.bundle import MANIFEST, SIGNATURE
-from huracan_assets.shadow.assets import DECISIONS, REASONS
-from huracan_assets_tests.end_to_end.conftest import ELSEWHERE, NewEngine, Night, run_night
-
-
-@pytest.fixture(scope="module")
-def elsewhere(night: Night, new_engine: NewEngine) -> Night:
-    """The first night in a home without a past, on what might be another machine."""
-    return run_night(new_engine(night.engine.variables), night.symbol, night.day, ELSEWHERE)
+from huracan_assets.shadow.assets import DECISIONS, TRADE_REASONS
+from huracan_assets_tests.end_to_end.conftest import Night
 
 
 def assets_of(night: Night) -> set[str]:
@@ -24,7 +16,7 @@ def assets_of(night: Night) -> set[str]:
 
 
 def test_a_night_leaves_every_asset_in_the_lake_and_on_record(night: Night) -> None:
-    beside_the_ledger = {DECISIONS, REASONS}
+    beside_the_ledger = {DECISIONS, TRADE_REASONS}
     assert assets_of(night) | beside_the_ledger == {place.split("/")[0] for place in night.lake}
     key = partition_key(night.day, night.symbol)
     assert assets_of(night) == {asset for asset, partition in night.recorded if partition == key}
@@ -37,19 +29,19 @@ def test_dagster_tells_the_hash_of_what_lies_in_the_lake(night: Night) -> None:
         assert digest in held, (asset, key)
 
 
-def test_a_second_home_makes_the_same_bits(night: Night, elsewhere: Night) -> None:
-    assert elsewhere.lake == night.lake
-    assert elsewhere.recorded == night.recorded
-    assert elsewhere.aliases == night.aliases
-    assert elsewhere.trials == night.trials
+def test_a_second_home_makes_the_same_bits(night: Night, cli_night: Night) -> None:
+    assert cli_night.lake == night.lake
+    assert cli_night.recorded == night.recorded
+    assert cli_night.aliases == night.aliases
+    assert cli_night.trials == night.trials
 
 
-def test_a_second_home_hands_over_the_same_brain_under_its_own_signature(night: Night, elsewhere: Night) -> None:
+def test_a_second_home_hands_over_the_same_brain_under_its_own_signature(night: Night, cli_night: Night) -> None:
     def files(which: Night) -> dict[str, bytes]:
         folder = which.engine.home / "bundles" / which.symbol / str(which.day)
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 
-    ours, theirs = files(night), files(elsewhere)
+    ours, theirs = files(night), files(cli_night)
     assert ours.pop(SIGNATURE) != theirs.pop(SIGNATURE)
     assert ours == theirs
     assert MANIFEST in ours
@@ -78,6 +70,17 @@ def test_a_rerun_doubles_no_trade_in_the_memory(night: Night, next_night: Night)
     with next_night.engine.opened(), postgres.connection() as connection:
         remembered = remembered_ledger(connection, night.symbol, night.day)
     assert remembered.height == night.engine.frame("shadow_ledger", night.symbol, night.day).height
+
+
+def test_a_clean_night_teaches_the_next_one(night: Night, next_night: Night) -> None:
+    """Also after a rerun, which had to be cleared again."""
+    from huracan_assets.resources import postgres
+
+    recalled = next_night.engine.frame("pattern_library", next_night.symbol, next_night.day)
+    assert (recalled["neighbours"] > 0).any()
+    with next_night.engine.opened(), postgres.connection() as connection:
+        cleared = connection.execute("SELECT night FROM memory_nights WHERE cleared ORDER BY night").fetchall()
+    assert cleared == [(night.day,), (next_night.day,)]
 
 
 def test_a_rerun_analyses_every_trade_once(night: Night, next_night: Night) -> None:

@@ -82,7 +82,10 @@ def window() -> Window:
 
 def room_of(frame: pl.DataFrame, outcomes: pl.DataFrame) -> Classroom:
     """Rows and folds of some bars and outcomes."""
-    days = tuple(FeatureDay(day=day, candles_sha256="", features_sha256="") for day in WINDOW)
+    days = tuple(
+        FeatureDay(day=day, candles_sha256="", funding_sha256="", books_sha256=None, features_sha256="")
+        for day in WINDOW
+    )
     version = FeatureVersion(symbol=SYMBOL, day=LAST, recipe_sha256="", names=FEATURE_NAMES, days=days)
     return classroom(version, frame, outcomes, SETTINGS.learning)
 

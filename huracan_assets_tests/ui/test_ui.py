@@ -13,7 +13,8 @@ from huracan_assets.observability.sparkline import INLINE_CHARACTERS
 from huracan_assets.observability.sparkline import WIDTH_PX as SPARKLINE_PX
 from huracan_assets.observability.tables import COLUMN_CHARACTERS
 from huracan_assets.partitions import partition_key
-from huracan_assets_tests.end_to_end.engine import Ended, Engine, materializations
+from huracan_assets_tests.end_to_end.conftest import Night
+from huracan_assets_tests.end_to_end.engine import materializations
 from huracan_assets_tests.end_to_end.profile import NIGHT, SYMBOL
 from huracan_assets_tests.ui.browser import (
     GRAPH_NODES,
@@ -42,9 +43,9 @@ WIDTH = "image => image.naturalWidth"
 
 
 @pytest.fixture(scope="module")
-def url(cli_night: tuple[Engine, Ended]) -> Iterator[str]:
+def url(cli_night: Night) -> Iterator[str]:
     """The web server over the home of the night, with the settings of the night and `<home>/dagster`."""
-    engine, _ = cli_night
+    engine = cli_night.engine
     with webserver(engine.home, {**engine.variables, "DAGSTER_HOME": str(engine.home / "dagster")}) as served:
         yield served
 
@@ -84,8 +85,8 @@ def test_nothing_on_a_page_is_cut(page: Page, url: str, asset: str) -> None:
     assert cut_rows(page) != []  # a whole hash would be seen
 
 
-def test_every_row_of_every_page_fits(cli_night: tuple[Engine, Ended]) -> None:
-    engine, _ = cli_night
+def test_every_row_of_every_page_fits(cli_night: Night) -> None:
+    engine = cli_night.engine
     with engine.opened() as instance:
         found = materializations(instance)
     too_wide = {
