@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 
 from huracan_assets import cli_features, cli_market
 from huracan_assets.cli_arguments import EXAMPLE_DAY, DayArgument, SymbolArgument, read_ended_day, read_symbol_day
-from huracan_assets.errors import ContractError, HuracanError, MarketError, SettingsError, first_fault
+from huracan_assets.errors import HuracanError, MarketError, SettingsError
 from huracan_assets.observability.console import console, say
 
 if TYPE_CHECKING:
@@ -253,20 +253,12 @@ def _run(day: date, symbol: str) -> None:
 
 
 def _show_verdict(day: date, symbol: str) -> None:
-    from pydantic import ValidationError
-
     from huracan_assets.gates.verdict import GateVerdict
     from huracan_assets.observability import terminal
     from huracan_assets.resources.lake import Lake
 
     lake = Lake.open()
-    try:
-        found = GateVerdict.model_validate(lake.read_document("gate_verdict", symbol, day))
-    except ValidationError as error:
-        raise ContractError(
-            f"the verdict of {day}|{symbol} is not one that this engine writes, {first_fault(error)}. "
-            "Materialise gate_verdict again, and what follows it"
-        ) from error
+    found = lake.read_model("gate_verdict", symbol, day, GateVerdict)
     say(f"\nThe seven gates, {symbol} on {day}")
     console().print(terminal.table(found.rows(), VERDICT_COLUMNS))
     say(f"verdict    {_word(found)}")
@@ -327,7 +319,7 @@ def _nights() -> list[dict[str, object]]:
         if known.waits_for is not None:
             row["brains"] = f"wait for the close of {known.waits_for}"
         if lake.has("daily_metrics", ALL, known.day, "json"):
-            report = NightReport.model_validate(lake.read_document("daily_metrics", ALL, known.day))
+            report = lake.read_model("daily_metrics", ALL, known.day, NightReport)
             outcomes = sorted({line.outcome for line in report.symbols})
             row["outcome"] = ", ".join(f"{report.count(outcome)} {outcome}" for outcome in outcomes)
             row["no verdict"] = ", ".join(report.unfinished)

@@ -90,7 +90,7 @@ def test_a_verdict_in_an_older_form_is_told_in_a_sentence(home: Path) -> None:
     Lake.open().write_document("gate_verdict", SYMBOL, DAY, document)
     result = call("verdict", str(DAY), SYMBOL)
     assert result.exit_code == 1
-    assert f"the verdict of {DAY}|{SYMBOL} is not one that this engine writes" in result.output
+    assert f"gate_verdict of {DAY}|{SYMBOL} is not one that this engine writes" in result.output
     assert "judged: Field required. Materialise gate_verdict again" in result.output.replace("\n", " ")
     assert "Traceback" not in result.output
 

@@ -154,7 +154,7 @@ class Brain:
         regimes: pl.DataFrame,
         signals: pl.DataFrame,
         conditions: TradeConditions,
-        recalled: pl.DataFrame | None,
+        recalled: pl.DataFrame,
     ) -> pl.DataFrame:
         """Decide at each of `bars` from what is known of it.
 
@@ -162,7 +162,7 @@ class Brain:
             bars: `as_of` and at least the features in `names`.
             regimes, signals: of the same bars.
             conditions: cost and volatility known at the same bars.
-            recalled: what the pattern memory answers at the same bars; None without a memory.
+            recalled: what the pattern memory answers at the same bars.
 
         Raises:
             ContractError: a feature is missing, or what is passed beside the bars is of others.
@@ -211,7 +211,7 @@ def evidence_of(
     regimes: pl.DataFrame,
     signals: pl.DataFrame,
     conditions: TradeConditions,
-    recalled: pl.DataFrame | None,
+    recalled: pl.DataFrame,
     raw: Floats,
     lean: Floats,
     agent_vote: Floats,
@@ -222,19 +222,15 @@ def evidence_of(
         ContractError: regimes, signals or memories are not of the same bars.
     """
     spoken = signals["as_of"].unique(maintain_order=True)
-    remembered = bars["as_of"] if recalled is None else recalled["as_of"]
-    for what, as_of in (("regimes", regimes["as_of"]), ("signals", spoken), ("recalled", remembered)):
+    for what, as_of in (("regimes", regimes["as_of"]), ("signals", spoken), ("recalled", recalled["as_of"])):
         if not as_of.equals(bars["as_of"]):
             raise ContractError(f"{what} and bars differ in as_of: make them of these very bars")
-    similar = np.full((bars.height, 2), np.nan)
     votes = np.zeros((bars.height, len(SOURCES)))
     votes[:, SOURCES.index("rl_agent")] = agent_vote
     votes[:, SOURCES.index("pattern_recognition")] = np.tanh(lean)
     votes[:, SOURCES.index("regime_analysis")] = regime_vote(bars, regimes)
     votes[:, SOURCES.index("alpha_engines")] = consensus(signals)["vote"].to_numpy()
-    if recalled is not None:
-        votes[:, SOURCES.index("historical_similarity")] = similarity_vote(recalled)
-        similar = best_case_net_bps(recalled)
+    votes[:, SOURCES.index("historical_similarity")] = similarity_vote(recalled)
     return Evidence(
         as_of=bars["as_of"].to_numpy(),
         raw=raw,
@@ -246,5 +242,5 @@ def evidence_of(
         minute_volatility=conditions.sigma,
         regime=regimes["regime"].to_numpy().astype(str),
         engine=leading_engine(signals).to_numpy().astype(str),
-        similar_net_bps=similar,
+        similar_net_bps=best_case_net_bps(recalled),
     )

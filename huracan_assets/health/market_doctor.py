@@ -221,7 +221,7 @@ def _quarantined(lake: Lake, symbol: str) -> dict[date, str]:
     nights = held_days(lake, "data_quality_report", symbol, "json")
     if not nights:
         return {}
-    window = QualityWindow.model_validate(lake.read_document("data_quality_report", symbol, nights[-1]))
+    window = lake.read_model("data_quality_report", symbol, nights[-1], QualityWindow)
     return {report.day: "; ".join(report.reasons) for report in window.days if report.quarantined}
 
 

@@ -31,7 +31,7 @@ def no_context(bars: int) -> Singles:
     return np.zeros((bars, CONTEXT_COLUMNS), np.float32)
 
 
-def bar_context(as_of: Times, regimes: pl.DataFrame, recalled: pl.DataFrame | None) -> Singles:
+def bar_context(as_of: Times, regimes: pl.DataFrame, recalled: pl.DataFrame) -> Singles:
     """The context of some bars, (n, CONTEXT_COLUMNS) in the order of `CONTEXT`, each within +-CONTEXT_UNIT.
 
     Similar longs and shorts are their self-normalised sums (`memory/similarity.py: side_evidence`), 0 where too few
@@ -40,7 +40,7 @@ def bar_context(as_of: Times, regimes: pl.DataFrame, recalled: pl.DataFrame | No
     Args:
         as_of: (n,) the bars, UTC.
         regimes: the regimes of these bars at least.
-        recalled: what the pattern memory answers at these bars at least; None without a memory.
+        recalled: what the pattern memory answers at these bars at least.
 
     Raises:
         ContractError: regimes or memories lack a bar.
@@ -49,10 +49,7 @@ def bar_context(as_of: Times, regimes: pl.DataFrame, recalled: pl.DataFrame | No
     context = no_context(len(as_of))
     odds = _at(bars, regimes, "regimes").select(f"p_{regime.lower()}" for regime in REGIMES)
     context[:, : len(REGIMES)] = odds.to_numpy()
-    if recalled is not None:
-        evidence, heard = side_evidence(_at(bars, recalled, "recalled"))
-        context[:, len(REGIMES) : -1] = evidence
-        context[:, -1] = heard
+    context[:, len(REGIMES) : -1], context[:, -1] = side_evidence(_at(bars, recalled, "recalled"))
     return context * np.float32(CONTEXT_UNIT)
 
 

@@ -87,7 +87,7 @@ def read_universe(lake: Lake, day: date) -> Universe | None:
     """
     if not lake.has(ASSET, ALL, day, "json"):
         return None
-    return Universe.model_validate(lake.read_document(ASSET, ALL, day))
+    return lake.read_model(ASSET, ALL, day, Universe)
 
 
 def choose(

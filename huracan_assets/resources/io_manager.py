@@ -59,4 +59,4 @@ def read_artifact(lake: Lake, asset: str, symbol: str, day: Any, wanted: type[Ar
     if wanted is bytes:
         return lake.read_weights(asset, symbol, day)
     assert issubclass(wanted, BaseModel)
-    return wanted.model_validate(lake.read_document(asset, symbol, day))
+    return lake.read_model(asset, symbol, day, wanted)

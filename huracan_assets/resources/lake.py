@@ -17,18 +17,19 @@ from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import polars as pl
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from upath import UPath
 
-from huracan_assets.errors import StorageError
+from huracan_assets.errors import ContractError, StorageError, first_fault
 from huracan_assets.resources.window_cache import WINDOWS
 from huracan_assets.settings import home
 
 Document = Mapping[str, Any] | BaseModel
+Model = TypeVar("Model", bound=BaseModel)
 HASH_KEY = "huracan.sha256"
 WRITERS = 4  # threads of `write_frames`: encoding leaves the interpreter to others, and so does a wait for the disk
 # A flipped bit can make polars panic, and its panic is no Exception.
@@ -251,6 +252,21 @@ class Lake:
         except orjson.JSONDecodeError as error:
             raise self._damaged(path) from error
         return document
+
+    def read_model(self, asset: str, symbol: str, day: date, model: type[Model]) -> Model:
+        """The document of a symbol-day as a model.
+
+        Raises:
+            StorageError: as `read_document`.
+            ContractError: it has another form, as those of an older engine may.
+        """
+        try:
+            return model.model_validate(self.read_document(asset, symbol, day))
+        except ValidationError as error:
+            raise ContractError(
+                f"{asset} of {day}|{symbol} is not one that this engine writes, {first_fault(error)}. "
+                f"Materialise {asset} again, and what follows it"
+            ) from error
 
     def keep_document(self, folder: str, name: str, document: Document) -> None:
         """Keep a document for good at `<base>/<folder>/<name>.json`: written once, never replaced.

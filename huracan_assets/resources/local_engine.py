@@ -9,6 +9,7 @@ import yaml
 
 from huracan_assets import settings
 from huracan_assets.errors import HuracanError
+from huracan_assets.observability.console import say
 from huracan_assets.resources import processes
 from huracan_assets.resources.compute import ComputeBudget
 from huracan_assets.resources.lake import atomic_write
@@ -75,4 +76,5 @@ def _end_lost_runs(where: Path) -> None:
     from huracan_assets.resources.lost_runs import end_lost_runs
 
     with dg.DagsterInstance.from_config(str(where / "dagster")) as instance:
-        end_lost_runs(instance)
+        for run_id in end_lost_runs(instance):
+            say(f"run {run_id} was under way when its process ended: it is marked as ended")

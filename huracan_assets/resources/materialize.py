@@ -207,4 +207,4 @@ def check_partitions(
 def checked_document(context: dg.AssetCheckExecutionContext, asset: str, model: type[Document]) -> Document:
     """The document that the run has just made, read back from the lake. (A check's inputs know no partition.)"""
     day, symbol = symbol_day(context.op_execution_context.partition_key)
-    return model.model_validate(Lake.open().read_document(asset, symbol, day))
+    return Lake.open().read_model(asset, symbol, day, model)

@@ -25,6 +25,7 @@ from huracan_assets.learning.ppo_walk_forward import train_walk_forward as train
 from huracan_assets.learning.records import out_of_fold_lean
 from huracan_assets.learning.training_set import TrainingSet
 from huracan_assets.learning.walk_forward import Fold
+from huracan_assets.memory.recall import RECALL_SCHEMA, recalled_at
 from huracan_assets.memory.set_up_map import SetUpMap
 from huracan_assets_tests.leak_zoo import night
 
@@ -136,7 +137,8 @@ def test_ppo_its_observation_statistics_and_its_votes(name: str) -> None:
         made = train_ppo(features, context, earned, cost, [fold], only_train, ppo, SETTINGS.seed, "none")
         return made.last_fold, made.votes[half].tobytes()
 
-    known = bar_context(room.ts.as_of, night.window().regimes, None)
+    regimes = night.window().regimes
+    known = bar_context(room.ts.as_of, regimes, recalled_at(pl.DataFrame(schema=RECALL_SCHEMA), regimes["as_of"]))
     honest = walk(room.ts.features, returns, known)
     features = other(room.ts.features, later, poison).astype(np.float32)
     earned = other(returns, np.setdiff1d(unknown_rows(fold), [fold.test[-1]]), POISONS["reversed"])

@@ -17,6 +17,7 @@ from huracan_assets.learning.linear_model import LinearModel
 from huracan_assets.learning.market_env import LONG
 from huracan_assets.learning.ppo_checkpoint import load, save
 from huracan_assets.learning.ppo_context import CONTEXT
+from huracan_assets.memory.recall import RECALL_SCHEMA, recalled_at
 from huracan_assets.regimes.regimes import classify
 from huracan_assets.resources.lake import canonical_json
 from huracan_assets.settings import read_settings
@@ -35,7 +36,8 @@ def bars() -> pl.DataFrame:
 def decided(by: Brain, bars: pl.DataFrame, recalled: pl.DataFrame | None = None) -> pl.DataFrame:
     regimes = classify(bars)
     conditions = trade_conditions(stretch().grid(), bars, Costs.of(SETTINGS.simulation), SETTINGS.simulation, 1000.0)
-    return by.decisions(bars, regimes, alpha_signals(bars, regimes), conditions, recalled)
+    known = recalled_at(pl.DataFrame(schema=RECALL_SCHEMA), bars["as_of"]) if recalled is None else recalled
+    return by.decisions(bars, regimes, alpha_signals(bars, regimes), conditions, known)
 
 
 def test_a_brain_read_back_from_its_files_decides_the_same_to_the_bit(bars: pl.DataFrame) -> None:

@@ -1,21 +1,29 @@
-"""`python -m huracan_assets_tests.experiments NAME ...`: a JSON line a trial and one for the conclusion.
+"""`python -m huracan_assets_tests.experiments NAME ... [--seeds 201-217]`: a JSON line a trial, one for the conclusion.
 
-They are kept under `HURACAN_HOME/experiments/`; status 1 if a conclusion is not ok.
+Without `--seeds` the experiment's own are run. The lines are kept under `HURACAN_HOME/experiments/`; status 1 if a
+conclusion is not ok.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import pkgutil
 import sys
+from dataclasses import replace
 
 import huracan_assets_tests.experiments as package
 from huracan_assets.settings import home
 from huracan_assets_tests.experiments.harness import REGISTRY, run
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run the named experiments."""
+    parser = argparse.ArgumentParser(prog="experiments", add_help=False)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--seeds", type=span, help="first-last, in place of the experiment's own")
+    asked_for = parser.parse_args(arguments)
+    names: list[str] = asked_for.names
     for module in pkgutil.iter_modules(package.__path__):
         if module.name not in ("__main__", "harness") and not module.name.startswith("test_"):
             importlib.import_module(f"{package.__name__}.{module.name}")
@@ -26,8 +34,17 @@ def main(names: list[str]) -> int:
         for subject in sorted(REGISTRY.values(), key=lambda subject: subject.name):
             print(f"  {subject.name}: {subject.question}", file=sys.stderr)
         return 2
-    answers = [run(REGISTRY[name], home() / "experiments", sys.stdout) for name in names]
+    chosen = [REGISTRY[name] for name in names]
+    if asked_for.seeds is not None:
+        chosen = [replace(subject, seeds=asked_for.seeds) for subject in chosen]
+    answers = [run(subject, home() / "experiments", sys.stdout) for subject in chosen]
     return 0 if all(answers) else 1
+
+
+def span(text: str) -> tuple[int, ...]:
+    """`201-217` as the seeds from the first to the last of them."""
+    first, _, last = text.partition("-")
+    return tuple(range(int(first), int(last or first) + 1))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from huracan_assets.learning.ppo import Learner
 from huracan_assets.learning.ppo_context import CONTEXT, CONTEXT_COLUMNS, CONTEXT_UNIT, bar_context, no_context
 from huracan_assets.learning.ppo_page import bias_rows
 from huracan_assets.learning.ppo_policy import context_bias, flat_votes, play
-from huracan_assets.memory.recall import RECALL_SCHEMA
+from huracan_assets.memory.recall import RECALL_SCHEMA, recalled_at
 from huracan_assets_tests.learning.ppo_markets import QUICK, SMALL, noise_market, trained
 
 AS_OF = np.array(["2026-01-01T00:15", "2026-01-01T00:30", "2026-01-01T00:45"], "datetime64[us]")
@@ -42,7 +42,8 @@ def test_it_says_the_regimes_odds_and_how_similar_trades_went() -> None:
     assert (context[:2, 3:] == 0).all()  # four trades are too few to say anything
     # S / sqrt(n Q): ten longs of mean -10 and root mean square 20 among twenty, ten shorts that all won alike
     np.testing.assert_allclose(context[2, 3:], [-0.5 / np.sqrt(2), 1 / np.sqrt(2), 1.0], atol=1e-7)
-    assert (bar_context(AS_OF, REGIMES, None)[:, 3:] == 0).all()
+    nothing = recalled_at(recalled().clear(), REGIMES["as_of"])
+    assert (bar_context(AS_OF, REGIMES, nothing)[:, 3:] == 0).all()
 
 
 def test_a_bar_has_the_same_context_alone_and_in_any_order() -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from upath import UPath
 
+from huracan_assets.errors import ContractError
 from huracan_assets.observability.readable import HASH_DIGITS
 from huracan_assets.partitions import partition_key, symbol_days
 from huracan_assets.resources.io_manager import LakeIOManager, artifact, read_artifact
@@ -132,7 +133,7 @@ def test_a_rerun_replaces_and_the_same_value_has_the_same_version() -> None:
 
 def test_a_document_is_checked_against_the_model_that_reads_it(lake: Lake) -> None:
     lake.write_document("note", SYMBOL, DAY, {"day": "2026-01-01"})
-    with pytest.raises(ValueError, match="Field required"):
+    with pytest.raises(ContractError, match="4 faults, the first at: Field required"):
         read_artifact(lake, "note", SYMBOL, DAY, Note)
 
 
