@@ -31,10 +31,9 @@ from huracan_assets.market.minute_status import (
     unknown_minutes,
     validate_status,
 )
-from huracan_assets_tests.real_candles import SPOT_2023
+from huracan_assets_tests.real_candles import CRASH_2021, SPOT_2023
 
 DAY_ONE = date(2023, 3, 24)
-CRASH_2021 = SPOT_2023.with_name("candles_1m_2021_crash")
 WITNESSES = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "BNB-USDT", "XRP-USDT")
 EVERY_MINUTE = range(MINUTES_PER_DAY)
 
