@@ -44,12 +44,15 @@ NEIGHBOUR = row_type(
 SEARCH = """
     COPY (
         WITH own AS {gathered} (
-            SELECT known_at, as_of, side, net_bps, embedding,
-                coalesce(array_position(%(regimes)s::text[], regime), 0)::int2 AS regime
-            FROM set_ups WHERE symbol = %(symbol)s AND map = %(map)s AND night < %(before)s
+            SELECT known_at, as_of, side, regime, net_bps, embedding FROM set_ups
+            WHERE symbol = %(symbol)s AND map = %(map)s AND night < %(before)s
         )
-        SELECT q.query, n.known_at, n.side, n.regime, n.own_regime, n.net_bps, n.distance
-        FROM recall_queries q CROSS JOIN LATERAL (
+        SELECT q.query, n.known_at, n.side,
+            coalesce(array_position(%(regimes)s::text[], n.regime), 0)::int2 AS regime,
+            n.own_regime, n.net_bps, n.distance
+        FROM (
+            SELECT query, as_of, point, (%(regimes)s::text[])[regime] AS regime FROM recall_queries OFFSET 0
+        ) q CROSS JOIN LATERAL (
             WITH alike AS MATERIALIZED (
                 SELECT known_at, as_of, side, regime, net_bps, (embedding <-> q.point) + 0.0 AS distance
                 FROM own WHERE known_at <= q.as_of AND regime = q.regime
@@ -210,7 +213,7 @@ def _summary(as_of: Times, query: NDArray[np.intp], found: NDArray[np.void]) -> 
     own_regime = np.zeros(bars, dtype=bool)
     own_regime[query[first]] = found["own_regime"][first].astype(bool)
     columns: dict[str, Any] = {
-        "as_of": as_of.astype("datetime64[us]"),
+        "as_of": pl.Series(as_of.astype("datetime64[us]")).dt.replace_time_zone("UTC"),
         "neighbours": count,
         "same_regime": pl.Series(own_regime).set(pl.Series(count == 0), None),
         "win_rate": _mean(query, (net > 0).astype(np.float64), count),
@@ -223,8 +226,9 @@ def _summary(as_of: Times, query: NDArray[np.intp], found: NDArray[np.void]) -> 
         columns[f"{name}_neighbours"] = of_side
         columns[f"{name}_mean_net_bps"] = _mean(query[own], net[own], of_side)
         columns[f"{name}_rms_net_bps"] = np.sqrt(_mean(query[own], net[own] ** 2, of_side))
-    frame = pl.DataFrame(columns).with_columns(pl.col("as_of").dt.replace_time_zone("UTC"))
-    return frame.with_columns(pl.col(pl.Float64).fill_nan(None)).cast(pl.Schema(RECALL_SCHEMA))
+    return pl.DataFrame(
+        [pl.Series(name, columns[name], kind, nan_to_null=True) for name, kind in RECALL_SCHEMA.items()]
+    )
 
 
 def _mean(query: NDArray[np.intp], values: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
