@@ -14,8 +14,8 @@ from huracan_assets.decision.policy import DecisionPolicy, Evidence, PastBars, f
 from huracan_assets.errors import ContractError
 from huracan_assets.features.feature_version import FeatureVersion
 from huracan_assets.learning.assets import VOTES_SHA256, out_of_fold
-from huracan_assets.learning.classroom import Classroom, classroom
 from huracan_assets.learning.records import Calibrator, LightGBMModel, out_of_fold_lean, utc
+from huracan_assets.learning.walk_forward import WalkForward, walk_forward
 from huracan_assets.observability.tables import markdown_table
 from huracan_assets.resources.io_manager import artifact
 from huracan_assets.resources.lake import Lake
@@ -61,11 +61,11 @@ def decision_policy(
 
     A segment's policy has seen the out-of-fold record of the segments before it and nothing else.
     """
-    room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
+    walk = walk_forward(feature_version, decision_bars, trade_outcomes, settings().learning)
     evidence = night_evidence(
-        feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
+        feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, walk
     )
-    ts, known = room_.ts, {fold.index: room_.known_before(fold) for fold in room_.traded}
+    ts, known = walk.ts, {fold.index: walk.known_before(fold) for fold in walk.traded}
 
     limits = settings().decision
     per_fold: list[DecisionPolicy | None] = [None]
@@ -75,7 +75,7 @@ def decision_policy(
     policies = Policies(
         per_fold=tuple(per_fold),
         fitted_until=(None, *(utc(ts.label_end[rows].max()) for rows in known.values())),
-        final=fit_policy(PastBars.of(evidence, ts, room_.record()), calibrator.final, limits, before=per_fold[-1]),
+        final=fit_policy(PastBars.of(evidence, ts, walk.record()), calibrator.final, limits, before=per_fold[-1]),
     )
     weights = [
         {"source": source, "weight": one.weight, "accuracy": one.accuracy, "votes": one.votes}
@@ -101,17 +101,17 @@ def night_evidence(
     signals: pl.DataFrame,
     recalled: pl.DataFrame,
     model: LightGBMModel,
-    room_: Classroom,
+    walk: WalkForward,
 ) -> Evidence:
-    """What was known at each of the classroom's rows, the models' answers out of fold."""
+    """What was known at each of the walk's rows, the models' answers out of fold."""
     simulation, position = settings().simulation, settings().decision.position_gbp
-    at = pl.Series("as_of", room_.ts.as_of.astype("datetime64[us]")).dt.replace_time_zone("UTC").to_frame()
+    at = pl.Series("as_of", walk.ts.as_of.astype("datetime64[us]")).dt.replace_time_zone("UTC").to_frame()
 
     def rows(frame: pl.DataFrame) -> pl.DataFrame:
         return frame.join(at, on="as_of", how="semi", maintain_order="left")
 
     grid, _ = window_market(version)
-    raw = out_of_fold(model, room_, version.symbol, version.day)
+    raw = out_of_fold(model, walk, version.symbol, version.day)
     return evidence_of(
         rows(bars),
         rows(regimes),
@@ -119,27 +119,27 @@ def night_evidence(
         trade_conditions(grid, rows(bars), Costs.of(simulation), simulation, position),
         rows(recalled),
         raw,
-        out_of_fold_lean(model.per_fold, raw, room_.folds),
-        agents_votes(room_, version.symbol, version.day),
+        out_of_fold_lean(model.per_fold, raw, walk.folds),
+        agents_votes(walk, version.symbol, version.day),
     )
 
 
-def agents_votes(room_: Classroom, symbol: str, day: date) -> NDArray[np.float64]:
-    """(n,) joint votes of the PPO agents on the classroom's rows, NaN on rows that no fold asks about.
+def agents_votes(walk: WalkForward, symbol: str, day: date) -> NDArray[np.float64]:
+    """(n,) joint votes of the PPO agents on the walk's rows, NaN on rows that no fold asks about.
 
     Raises:
         StorageError: the frame of votes is not the one that the document beside it names.
         ContractError: the votes are of other bars than the folds ask about.
     """
-    lake, rows = Lake.open(), room_.asked()
+    lake, rows = Lake.open(), walk.asked()
     digest = lake.read_document("ppo_checkpoint", symbol, day).get(VOTES_SHA256, "")
     frame = lake.read_named_frame("ppo_checkpoint", symbol, day, digest)
     voted_on = frame["as_of"].dt.replace_time_zone(None).to_numpy().astype("datetime64[us]")
-    if not np.array_equal(voted_on, room_.ts.as_of[rows]) or not np.isfinite(frame["vote"].to_numpy()).all():
+    if not np.array_equal(voted_on, walk.ts.as_of[rows]) or not np.isfinite(frame["vote"].to_numpy()).all():
         raise ContractError(
             f"PPO's votes are not those on the {len(rows)} bars of the test segments of {day}|{symbol}: materialise "
             "ppo_checkpoint again"
         )
-    votes = np.full(len(room_.ts), np.nan)
+    votes = np.full(len(walk.ts), np.nan)
     votes[rows] = frame["vote"].to_numpy()
     return votes

@@ -2,7 +2,7 @@
 and what the models stand on.
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -14,7 +14,6 @@ from huracan_assets.features.feature_version import FeatureVersion
 from huracan_assets.features.recipe import RECIPE
 from huracan_assets.learning.calibration import fit_calibrators, regime_at
 from huracan_assets.learning.calibration_page import calibration_page
-from huracan_assets.learning.classroom import Classroom, Floats, classroom, fill_returns
 from huracan_assets.learning.feature_importance import (
     METRIC,
     FeatureImportance,
@@ -33,7 +32,8 @@ from huracan_assets.learning.ppo_context import bar_context
 from huracan_assets.learning.ppo_page import ppo_page
 from huracan_assets.learning.ppo_walk_forward import train_walk_forward as train_ppo
 from huracan_assets.learning.records import Calibrator, FoldRecord, LightGBMModel, out_of_fold_frame, utc
-from huracan_assets.learning.training_set import Times
+from huracan_assets.learning.training_set import Floats, Times
+from huracan_assets.learning.walk_forward import WalkForward, walk_forward
 from huracan_assets.observability.importance_plot import importance_bars
 from huracan_assets.observability.plots import importance
 from huracan_assets.observability.readable import link
@@ -46,6 +46,7 @@ from huracan_assets.resources.tracking import Trial
 from huracan_assets.resources.trials import night_trial
 from huracan_assets.settings import Section, settings
 from huracan_assets.simulation.assets import window_trades, window_unknown
+from huracan_assets.simulation.fill_returns import fill_returns
 
 FAMILIES = {feature.name: feature.family for feature in RECIPE}
 FAMILY_COLUMNS = ("family", "gain %", "variance %", "loss", "error")
@@ -67,38 +68,38 @@ def lightgbm_model(
     The out-of-fold probabilities lie beside the document as a frame; the final pair is fitted on all rows.
     """
     day, symbol = symbol_day(context.partition_key)
-    room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
+    walk = walk_forward(feature_version, decision_bars, trade_outcomes, settings().learning)
     parameters = settings().learning.lightgbm
     read = {"feature_version": content_hash(feature_version)}
     with _trial(context, "lightgbm", read, parameters) as trial:
         models = train_lightgbm(
-            room_.ts,
-            room_.folds,
+            walk.ts,
+            walk.folds,
             parameters,
             settings().seed,
             timedelta(minutes=settings().learning.embargo_minutes),
             lambda done, total: context.log.info(f"LightGBM {symbol} {day}: {done} of {total} fits"),
         )
-        rows = room_.out_of_sample()
-        better = np.sign(room_.ts.net_bps[rows, 0] - room_.ts.net_bps[rows, 1])
+        rows = walk.out_of_sample()
+        better = np.sign(walk.ts.net_bps[rows, 0] - walk.ts.net_bps[rows, 1])
         lean = models.raw[rows, 0] - models.raw[rows, 1]
         trial.finish({"side_accuracy": float((np.sign(lean - np.median(lean)) == better).mean())})
-    out_of_fold = out_of_fold_frame(room_.ts, room_.folds, models.raw)
+    out_of_fold = out_of_fold_frame(walk.ts, walk.folds, models.raw)
     model = LightGBMModel(
-        names=room_.ts.names,
+        names=walk.ts.names,
         recipe_sha256=feature_version.recipe_sha256,
-        folds=tuple(FoldRecord.of(fold, room_.ts.label_end) for fold in room_.folds),
+        folds=tuple(FoldRecord.of(fold, walk.ts.label_end) for fold in walk.folds),
         per_fold=models.per_fold,
         final=models.final,
-        importance=tuple(zip(room_.ts.names, models.importance.tolist(), strict=True)),
+        importance=tuple(zip(walk.ts.names, models.importance.tolist(), strict=True)),
         out_of_fold_sha256=Lake.open().write_frame("lightgbm_model", symbol, day, out_of_fold),
     )
     return artifact(
         model,
         {
             "trial": dg.MetadataValue.md(link("the fit's run in MLflow", trial.url)),
-            "rows": len(room_.ts),
-            "independent_labels": float(room_.ts.uniqueness.sum()),
+            "rows": len(walk.ts),
+            "independent_labels": float(walk.ts.uniqueness.sum()),
             "folds": dg.MetadataValue.md(markdown_table(_segments(model))),
             "final_rounds": model.rounds[-1],
             "importance": dg.MetadataValue.md(importance(model.names, models.importance)),
@@ -135,39 +136,39 @@ def ppo_checkpoint(
     seeds as a document, the agents of the last segment as `<day>.last_fold.safetensors`.
     """
     day, symbol = symbol_day(context.partition_key)
-    room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
+    walk = walk_forward(feature_version, decision_bars, trade_outcomes, settings().learning)
     parameters = settings().learning.ppo
-    returns, costs = bar_market(feature_version, decision_bars, room_.ts.as_of)
+    returns, costs = bar_market(feature_version, decision_bars, walk.ts.as_of)
     read = {"feature_version": content_hash(feature_version), "pattern_library": content_hash(pattern_library)}
     with _trial(context, "ppo", read, parameters) as trial:
-        walk = train_ppo(
-            room_.ts.features,
-            bar_context(room_.ts.as_of, regimes, pattern_library),
+        trained = train_ppo(
+            walk.ts.features,
+            bar_context(walk.ts.as_of, regimes, pattern_library),
             returns,
             costs,
-            room_.folds,
-            room_.ts.teachable,
+            walk.folds,
+            walk.ts.teachable,
             parameters,
             settings().seed,
             feature_version.feature_set.reference,
             _log_progress(context),
         )
-        trial.finish(walk.seeds.overall.figures())
-    lake, rows = Lake.open(), room_.asked()
-    as_of = pl.Series(room_.ts.as_of[rows].astype("datetime64[us]")).dt.replace_time_zone("UTC")
-    votes = lake.write_frame("ppo_checkpoint", symbol, day, pl.DataFrame({"as_of": as_of, "vote": walk.votes[rows]}))
-    seeds = walk.seeds.model_dump() | {VOTES_SHA256: votes}
+        trial.finish(trained.seeds.overall.figures())
+    lake, rows = Lake.open(), walk.asked()
+    as_of = pl.Series(walk.ts.as_of[rows].astype("datetime64[us]")).dt.replace_time_zone("UTC")
+    votes = lake.write_frame("ppo_checkpoint", symbol, day, pl.DataFrame({"as_of": as_of, "vote": trained.votes[rows]}))
+    seeds = trained.seeds.model_dump() | {VOTES_SHA256: votes}
     return artifact(
-        walk.checkpoint,
+        trained.checkpoint,
         {
             "trial": dg.MetadataValue.md(link("the fit's run in MLflow", trial.url)),
             "votes_sha256": votes,
             "seeds_sha256": lake.write_document("ppo_checkpoint", symbol, day, seeds),
-            "last_fold_sha256": lake.write_weights("ppo_checkpoint", symbol, day, walk.last_fold, LAST_FOLD),
-            "updates": len(walk.curve),
-            "seeds_that_earn": walk.seeds.earning,
-            "agreement": walk.seeds.agreement,
-            **{name: dg.MetadataValue.md(section) for name, section in ppo_page(walk).items()},
+            "last_fold_sha256": lake.write_weights("ppo_checkpoint", symbol, day, trained.last_fold, LAST_FOLD),
+            "updates": len(trained.curve),
+            "seeds_that_earn": trained.seeds.earning,
+            "agreement": trained.seeds.agreement,
+            **{name: dg.MetadataValue.md(section) for name, section in ppo_page(trained).items()},
         },
     )
 
@@ -188,16 +189,16 @@ def calibrator(
     """
     day, symbol = symbol_day(context.partition_key)
     learning = settings().learning
-    room_ = classroom(feature_version, decision_bars, trade_outcomes, learning)
-    ts, raw = room_.ts, out_of_fold(lightgbm_model, room_, symbol, day)
+    walk = walk_forward(feature_version, decision_bars, trade_outcomes, learning)
+    ts, raw = walk.ts, out_of_fold(lightgbm_model, walk, symbol, day)
     regime = regime_at(regimes, ts.as_of)
-    fitted = fit_calibrators(room_, raw, regime, learning)
+    fitted = fit_calibrators(walk, raw, regime, learning)
     result = Calibrator(
         per_fold=fitted.per_fold,
         final=fitted.final,
-        fitted_until=(None, *(utc(ts.label_end[room_.known_before(fold)].max()) for fold in room_.traded)),
+        fitted_until=(None, *(utc(ts.label_end[walk.known_before(fold)].max()) for fold in walk.traded)),
     )
-    page = calibration_page(result, raw, regime, room_, settings().validation.regime_labels_min)
+    page = calibration_page(result, raw, regime, walk, settings().validation.regime_labels_min)
     return artifact(
         result, {name: dg.MetadataValue.md(shown) if isinstance(shown, str) else shown for name, shown in page.items()}
     )
@@ -216,19 +217,19 @@ def feature_importance(
     Worth is the rise of the log loss on the test segment when a feature, or a family as one, is shifted in a circle.
     """
     day, symbol = symbol_day(context.partition_key)
-    room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
+    walk = walk_forward(feature_version, decision_bars, trade_outcomes, settings().learning)
     bounds = settings().validation
-    families = [FAMILIES[name] for name in room_.ts.names]
+    families = [FAMILIES[name] for name in walk.ts.names]
     found = measure_importance(
-        room_.ts,
-        room_.folds,
+        walk.ts,
+        walk.folds,
         lightgbm_model.per_fold,
         members(families),
         bounds.importance_shifts,
         bounds.permutation_min_shift_bars,
         seed_of(context.partition_key, settings().seed),
     )
-    features, grouped = describe(room_.ts.names, families, found)
+    features, grouped = describe(walk.ts.names, families, found)
     report = FeatureImportance(
         symbol=symbol,
         day=day,
@@ -265,15 +266,15 @@ def _importance_metadata(report: FeatureImportance, found: Importance) -> dict[s
     }
 
 
-def out_of_fold(model: LightGBMModel, room_: Classroom, symbol: str, day: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """(n, 2) raw out-of-fold probabilities on the classroom's rows, NaN on rows that no fold asks about.
+def out_of_fold(model: LightGBMModel, walk: WalkForward, symbol: str, day: date) -> Floats:
+    """(n, 2) raw out-of-fold probabilities on the walk's rows, NaN on rows that no fold asks about.
 
     Raises:
         StorageError: the frame beside the model is not the one that the model names.
     """
     frame = Lake.open().read_named_frame("lightgbm_model", symbol, day, model.out_of_fold_sha256)
-    raw = np.full((len(room_.ts), 2), np.nan)
-    raw[room_.asked()] = frame.select("long", "short").to_numpy()
+    raw = np.full((len(walk.ts), 2), np.nan)
+    raw[walk.asked()] = frame.select("long", "short").to_numpy()
     return raw
 
 

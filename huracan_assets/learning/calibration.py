@@ -10,9 +10,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from huracan_assets.errors import ContractError
-from huracan_assets.learning.classroom import Classroom
 from huracan_assets.learning.side_calibrator import Record, SideCalibrator, fit_side_calibrator
 from huracan_assets.learning.training_set import TrainingSet
+from huracan_assets.learning.walk_forward import WalkForward
 from huracan_assets.settings import LearningSettings
 
 Floats = NDArray[np.float64]
@@ -34,7 +34,7 @@ def apply_pair(pair: Pair, raw: Floats, regime: Names) -> Floats:
     return np.column_stack([pair[side](raw[:, side], regime) for side in range(2)])
 
 
-def fit_calibrators(room: Classroom, raw: Floats, regime: Names, learning: LearningSettings) -> Calibrators:
+def fit_calibrators(walk: WalkForward, raw: Floats, regime: Names, learning: LearningSettings) -> Calibrators:
     """Calibrators for each fold and for the morning after the last one.
 
     Fold k's see the out-of-fold scores of folds before k, and of those only the rows that may train fold
@@ -49,10 +49,10 @@ def fit_calibrators(room: Classroom, raw: Floats, regime: Names, learning: Learn
     """
 
     def fit(rows: NDArray[np.int64], whose: str) -> Pair:
-        return fit_calibrator_pair(room.ts, raw, regime, rows, learning, whose)
+        return fit_calibrator_pair(walk.ts, raw, regime, rows, learning, whose)
 
-    per_fold = [fit(room.known_before(fold), f"the calibrator of fold {fold.index}") for fold in room.traded]
-    return Calibrators((None, *per_fold), fit(room.record(), "the final calibrator"))
+    per_fold = [fit(walk.known_before(fold), f"the calibrator of fold {fold.index}") for fold in walk.traded]
+    return Calibrators((None, *per_fold), fit(walk.record(), "the final calibrator"))
 
 
 def fit_calibrator_pair(

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from huracan_assets.learning.calibration import apply_pair
 from huracan_assets.learning.calibration_error import figures_by_regime
-from huracan_assets.learning.classroom import Classroom
 from huracan_assets.learning.records import Calibrator
 from huracan_assets.learning.side_calibrator import METHODS, RegimeMap, SideCalibrator
+from huracan_assets.learning.walk_forward import WalkForward
 from huracan_assets.observability.plots import reliability_diagram
 from huracan_assets.observability.tables import markdown_table
 
@@ -23,7 +23,7 @@ SIDES = ("long", "short")
 
 
 def calibration_page(
-    fitted: Calibrator, raw: Floats, regime: Names, room: Classroom, least_labels: float
+    fitted: Calibrator, raw: Floats, regime: Names, walk: WalkForward, least_labels: float
 ) -> dict[str, Any]:
     """Numbers and Markdown by name; every figure is of the traded segments, each answered by its own calibrators.
 
@@ -32,12 +32,12 @@ def calibration_page(
         regime: of each row (n,).
         least_labels: independent labels from which on a regime has figures and a diagram of its own.
     """
-    rows = np.concatenate([fold.test for fold in room.traded])
-    pairs = [(fitted.of_fold(fold.index), fold.test) for fold in room.traded]
+    rows = np.concatenate([fold.test for fold in walk.traded])
+    pairs = [(fitted.of_fold(fold.index), fold.test) for fold in walk.traded]
     said = np.concatenate([apply_pair(pair, raw[test], regime[test]) for pair, test in pairs])
     every = [one for pair in (*fitted.per_fold, fitted.final) for one in pair or ()]
     unseen = sum(np.count_nonzero(~np.isin(regime[test], list(one.regimes))) for pair, test in pairs for one in pair)
-    figures, diagrams = _reliability(said, room.ts.won[rows], room.ts.uniqueness[rows], regime[rows], least_labels)
+    figures, diagrams = _reliability(said, walk.ts.won[rows], walk.ts.uniqueness[rows], regime[rows], least_labels)
     return {
         "judged_rows": len(rows),
         "rejected": sum(one.rejected for one in every),

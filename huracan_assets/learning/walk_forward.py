@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
+from huracan_assets.days import DAY, midnight
 from huracan_assets.errors import ContractError
+from huracan_assets.features.feature_version import FeatureVersion
+from huracan_assets.learning.training_set import TrainingSet, training_set
+from huracan_assets.settings import LearningSettings
 
 Times = NDArray[np.datetime64]
 Ints = NDArray[np.int64]
@@ -31,6 +36,64 @@ class Fold:
     asked: Ints
     test_start: np.datetime64
     test_end: np.datetime64
+
+
+@dataclass(frozen=True)
+class WalkForward:
+    """A night's training set and folds, as every learner and every judge sees them.
+
+    Rows are decision bars; fold 0 only calibrates, trading starts in fold 1.
+
+    What teaches and what scores are rows with both outcomes alone: only `asked` and the folds' own hold others.
+    """
+
+    ts: TrainingSet
+    folds: list[Fold]
+
+    @property
+    def traded(self) -> list[Fold]:
+        """The folds over which the ledger runs."""
+        return self.folds[1:]
+
+    def known_before(self, fold: Fold) -> NDArray[np.int64]:
+        """Rows of earlier folds whose outcome was known, an embargo ago, when `fold` begins."""
+        earlier = [before.test for before in self.folds[: fold.index]]
+        return np.intersect1d(np.concatenate([np.empty(0, np.int64), *earlier]), fold.train)
+
+    def asked(self) -> NDArray[np.int64]:
+        """The rows of all folds, in order, at which models are asked: with a label or not."""
+        return np.sort(np.concatenate([fold.asked for fold in self.folds]))
+
+    def out_of_sample(self) -> NDArray[np.int64]:
+        """The rows of all folds, in order, that score the answers."""
+        return np.sort(np.concatenate([fold.test for fold in self.folds]))
+
+    def record(self) -> NDArray[np.int64]:
+        """The rows of all folds that may teach what follows them, in order."""
+        rows = self.out_of_sample()
+        return rows[self.ts.teachable[rows]]
+
+
+def walk_forward(
+    version: FeatureVersion, bars: pl.DataFrame, outcomes: pl.DataFrame, learning: LearningSettings
+) -> WalkForward:
+    """The night's rows and folds: the first `first_train_days` of the window teach only."""
+    ts = training_set(bars, outcomes)
+    first, last = version.window[0], version.window[-1]
+    folds = walk_forward_folds(
+        ts.as_of,
+        ts.label_end,
+        _instant(midnight(first + DAY * learning.first_train_days)),
+        _instant(midnight(last + DAY)),
+        learning.folds,
+        timedelta(minutes=learning.embargo_minutes),
+        ts.teachable,
+    )
+    return WalkForward(ts, folds)
+
+
+def _instant(moment: datetime) -> np.datetime64:
+    return np.datetime64(moment.replace(tzinfo=None), "us")
 
 
 def walk_forward_folds(

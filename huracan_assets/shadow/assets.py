@@ -16,9 +16,9 @@ from huracan_assets.decision.policy import Evidence, decide
 from huracan_assets.errors import ContractError
 from huracan_assets.features.assets import load_market
 from huracan_assets.features.feature_version import FeatureVersion
-from huracan_assets.learning.classroom import Classroom, classroom
 from huracan_assets.learning.explanation import mean_contributions
 from huracan_assets.learning.records import LightGBMModel
+from huracan_assets.learning.walk_forward import WalkForward, walk_forward
 from huracan_assets.memory.set_up_map import SetUpMap
 from huracan_assets.memory.trade_memory import replace_ledger
 from huracan_assets.observability.plots import equity_and_drawdown
@@ -69,37 +69,37 @@ def shadow_ledger(
     lake and, with their set-ups, to `trade_memory`, where the nights to come find them if `leakage_report` is clean.
     """
     day, symbol = symbol_day(context.partition_key)
-    room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
+    walk = walk_forward(feature_version, decision_bars, trade_outcomes, settings().learning)
     evidence = night_evidence(
-        feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
+        feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, walk
     )
-    decisions = segment_decisions(evidence, decision_policy, room_)
+    decisions = segment_decisions(evidence, decision_policy, walk)
     market, limits = window_trades(feature_version, decision_bars), settings().decision
     read = {"decision_policy": content_hash(decision_policy), "decisions": content_hash(decisions)}
     with night_trial(symbol, day, "policy", read, limits, settings().simulation, seed=settings().seed) as trial:
         traded = trade(symbol, decisions, market, limits)
-        trial.finish(_tried(traded.ledger, room_, day, limits.position_gbp))
+        trial.finish(_tried(traded.ledger, walk, day, limits.position_gbp))
     _remember(feature_version, traded.ledger, decision_bars)
     lake = Lake.open()
     lake.write_document("shadow_ledger", symbol, day, {"refusals": dict(traded.refusals)})
     lake.write_frame(DECISIONS, symbol, day, _with_limits(decisions, traded))
-    reasons = trade_reasons(traded.ledger, room_.ts, lightgbm_model.per_fold)
+    reasons = trade_reasons(traded.ledger, walk.ts, lightgbm_model.per_fold)
     lake.write_frame(TRADE_REASONS, symbol, day, reasons)
     leaned_on = mean_contributions(reasons).head(SHOWN_REASONS).to_dicts()
     page = {"leaned_on": dg.MetadataValue.md(markdown_table(leaned_on))} if leaned_on else {}
     return artifact(traded.ledger, _metadata(traded, decisions.height, limits.position_gbp) | page)
 
 
-def _tried(ledger: pl.DataFrame, room_: Classroom, last: date, position_gbp: float) -> dict[str, float]:
+def _tried(ledger: pl.DataFrame, walk: WalkForward, last: date, position_gbp: float) -> dict[str, float]:
     """What the trial leaves on the record; a ledger whose days are all alike has no Sharpe ratio."""
-    daily = out_of_sample_returns(ledger, room_, last, position_gbp)["net_return"].to_numpy()
+    daily = out_of_sample_returns(ledger, walk, last, position_gbp)["net_return"].to_numpy()
     told = {"trades": float(ledger.height)}
     return told | ({TRIAL_SHARPE: float(daily.mean() / daily.std(ddof=1))} if np.ptp(daily) > 0.0 else {})
 
 
-def out_of_sample_returns(ledger: pl.DataFrame, room_: Classroom, last: date, position_gbp: float) -> pl.DataFrame:
+def out_of_sample_returns(ledger: pl.DataFrame, walk: WalkForward, last: date, position_gbp: float) -> pl.DataFrame:
     """`day, net_return` over the traded segments."""
-    first: date = room_.traded[0].test_start.astype("datetime64[D]").item()
+    first: date = walk.traded[0].test_start.astype("datetime64[D]").item()
     return daily_returns(ledger, first, last, position_gbp)
 
 
@@ -110,14 +110,14 @@ def _with_limits(decisions: pl.DataFrame, traded: Traded) -> pl.DataFrame:
     return joined.with_columns(refused_by=pl.coalesce("limited_by", "refused_by")).drop("limited_by")
 
 
-def segment_decisions(evidence: Evidence, policies: Policies, room_: Classroom) -> pl.DataFrame:
+def segment_decisions(evidence: Evidence, policies: Policies, walk: WalkForward) -> pl.DataFrame:
     """What each segment's policy decides at every bar of it, in order, and the segment as `fold`.
 
     At every bar: that the market will refuse an order is not known at the decision.
     """
     return pl.concat(
         decide(policies.of_fold(fold.index), evidence.at(fold.asked)).with_columns(fold=pl.lit(fold.index, pl.Int32))
-        for fold in room_.traded
+        for fold in walk.traded
     )
 
 

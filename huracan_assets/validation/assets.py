@@ -23,9 +23,9 @@ from huracan_assets.guards.leakage import CHECKS, LeakageReport
 from huracan_assets.guards.leakage import leakage_report as list_findings
 from huracan_assets.learning.assets import LAST_FOLD, out_of_fold
 from huracan_assets.learning.calibration import apply_pair, regime_at
-from huracan_assets.learning.classroom import Classroom, classroom
 from huracan_assets.learning.ppo_context import bar_context
 from huracan_assets.learning.records import Calibrator, LightGBMModel
+from huracan_assets.learning.walk_forward import WalkForward, walk_forward
 from huracan_assets.market.universe import read_universe
 from huracan_assets.memory.clearance import judge_night
 from huracan_assets.memory.recall import recalled_at
@@ -94,24 +94,24 @@ def leakage_report(
     themselves are tried on leaks planted into copies of this evidence. Only a clean night teaches those after it.
     """
     day, symbol = symbol_day(context.partition_key)
-    room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
-    window = _window(feature_version, decision_bars, regimes, alpha_signals, trade_outcomes, room_)
+    walk = walk_forward(feature_version, decision_bars, trade_outcomes, settings().learning)
+    window = _window(feature_version, decision_bars, regimes, alpha_signals, trade_outcomes, walk)
     evidence = night_evidence(
-        feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, room_
+        feature_version, decision_bars, regimes, alpha_signals, pattern_library, lightgbm_model, walk
     )
-    known = bar_context(room_.ts.as_of, regimes, pattern_library)
+    known = bar_context(walk.ts.as_of, regimes, pattern_library)
     fitted = _fitted(feature_version, decision_bars, known, lightgbm_model, calibrator, decision_policy)
     market, universe = Market(*load_market(context, symbol, [day])), read_universe(Lake.open(), day)
     material = Material(
-        room=room_,
+        walk=walk,
         window=window,
         features_time=Lake.open().read_window("features", symbol, feature_version.window, ["ts", "known_at"]),
-        fits=claims(room_, fitted),
+        fits=claims(walk, fitted),
         replays=(
             *truncated_features(day, market, settings().guards.leakage_cuts, context.partition_key),
             *replay_window(window, cut_instant(window, context.partition_key)),
         ),
-        refits=refits(room_, evidence, fitted, settings()),
+        refits=refits(walk, evidence, fitted, settings()),
         day=day,
         candidates=None if universe is None else frozenset(one.symbol for one in universe.candidates),
         settings=settings(),
@@ -140,11 +140,11 @@ def _window(
     regimes: pl.DataFrame,
     signals: pl.DataFrame,
     outcomes: pl.DataFrame,
-    room_: Classroom,
+    walk: WalkForward,
 ) -> Window:
     (grid, funding), unknown = window_market(version), window_unknown(version)
     simulation, position = settings().simulation, settings().decision.position_gbp
-    return Window(grid, unknown, funding, bars, regimes, signals, outcomes, room_.ts, simulation, position)
+    return Window(grid, unknown, funding, bars, regimes, signals, outcomes, walk.ts, simulation, position)
 
 
 def _fitted(
@@ -221,13 +221,13 @@ def walk_forward_report(
 ) -> dg.MaterializeResult[WalkForwardReport]:
     """Sharpe, deflated by every recorded trial; drawdown, losing runs, calibration; out of sample and net."""
     day, symbol = symbol_day(context.partition_key)
-    room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
-    daily = out_of_sample_returns(shadow_ledger, room_, day, settings().decision.position_gbp)
+    walk = walk_forward(feature_version, decision_bars, trade_outcomes, settings().learning)
+    daily = out_of_sample_returns(shadow_ledger, walk, day, settings().decision.position_gbp)
     counted = Tracking.open().trials(symbol, day)
     report = measure(
         shadow_ledger,
         daily,
-        _forecasts(room_, regimes, lightgbm_model, calibrator, symbol, day),
+        _forecasts(walk, regimes, lightgbm_model, calibrator, symbol, day),
         Lake.open().read_document("shadow_ledger", symbol, day)["refusals"],
         counted.n_distinct,
         counted.sharpes,
@@ -259,12 +259,12 @@ def permutation_report(
     shadow_ledger: pl.DataFrame,
 ) -> dg.MaterializeResult[PermutationReport]:
     """The ledger's trades against all circular shifts of themselves: dependence kept, alignment broken."""
-    room_ = classroom(feature_version, decision_bars, trade_outcomes, settings().learning)
-    rows = np.concatenate([fold.asked for fold in room_.traded])
+    walk = walk_forward(feature_version, decision_bars, trade_outcomes, settings().learning)
+    rows = np.concatenate([fold.asked for fold in walk.traded])
     report = permute(
         shadow_ledger,
-        room_.ts.as_of[rows],
-        room_.ts.net_bps[rows],
+        walk.ts.as_of[rows],
+        walk.ts.net_bps[rows],
         settings().decision.position_gbp,
         settings().validation.permutation_min_shift_bars,
     )
@@ -324,14 +324,14 @@ def stress_report(
 
 
 def _forecasts(
-    room_: Classroom, regimes: pl.DataFrame, model: LightGBMModel, calibrator: Calibrator, symbol: str, day: date
+    walk: WalkForward, regimes: pl.DataFrame, model: LightGBMModel, calibrator: Calibrator, symbol: str, day: date
 ) -> Forecasts:
     """Both sides of every bar of the traded segments, each through its own segment's calibrators."""
-    raw, ts = out_of_fold(model, room_, symbol, day), room_.ts
+    raw, ts = out_of_fold(model, walk, symbol, day), walk.ts
     regime = regime_at(regimes, ts.as_of)
     said: list[Any] = []
-    rows = np.concatenate([fold.test for fold in room_.traded])
-    for fold in room_.traded:
+    rows = np.concatenate([fold.test for fold in walk.traded])
+    for fold in walk.traded:
         said.append(apply_pair(calibrator.of_fold(fold.index), raw[fold.test], regime[fold.test]))
     # A bar's two sides share their minutes: together they are one label.
     return Forecasts(

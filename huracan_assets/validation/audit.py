@@ -19,8 +19,7 @@ from huracan_assets.guards.recomputation import Refit, Replay, altered_fits, alt
 from huracan_assets.guards.survivorship import survivorship
 from huracan_assets.guards.target_proxy import target_proxy
 from huracan_assets.guards.timestamp_alignment import Order, pipeline_orders, timestamp_alignment
-from huracan_assets.learning.classroom import Classroom
-from huracan_assets.learning.walk_forward import NEVER
+from huracan_assets.learning.walk_forward import NEVER, WalkForward
 from huracan_assets.settings import Settings
 from huracan_assets.simulation.conditions import minute_rows
 from huracan_assets.validation.replays import Window
@@ -42,7 +41,7 @@ class Material:
         candidates: the symbols that the universe of `day` judged; None where none was recorded.
     """
 
-    room: Classroom
+    walk: WalkForward
     window: Window
     features_time: pl.DataFrame
     fits: Sequence[Fit]
@@ -66,13 +65,13 @@ class Material:
     def last_price(self) -> Floats:
         """(n,) log of the last price known at each decision."""
         grid = self.window.grid
-        return np.asarray(np.log(grid.close[minute_rows(grid, self.room.ts.as_of) - 1]))
+        return np.asarray(np.log(grid.close[minute_rows(grid, self.walk.ts.as_of) - 1]))
 
     @cached_property
     def plain_return(self) -> Floats:
         """(n,) log return from the fill of each decision to its label's horizon; NaN where a minute is missing."""
         grid, simulation = self.window.grid, self.window.simulation
-        fill = minute_rows(grid, self.room.ts.as_of) + simulation.latency_minutes
+        fill = minute_rows(grid, self.walk.ts.as_of) + simulation.latency_minutes
         end = fill + simulation.horizon_minutes - 1
         inside = end < len(grid)
         moved = np.log(grid.close[np.where(inside, end, 0)] / grid.open[np.where(inside, fill, 0)])
@@ -81,14 +80,14 @@ class Material:
 
 def audit(material: Material) -> dict[str, list[Finding]]:
     """The findings of the five checks."""
-    ts = material.room.ts
+    ts = material.walk.ts
     values = ts.features.astype(np.float64)
     market, candidates = material.settings.market, material.candidates
     hindsight = [] if candidates is None else survivorship(candidates, material.day, market)
     return {
         "future_correlation": knows_the_future(material, ts.names, values),
         "target_proxy": knows_the_label(material, ts.names, values),
-        "label_overlap": label_overlap([split(material.room, index) for index in range(len(material.room.folds))]),
+        "label_overlap": label_overlap([split(material.walk, index) for index in range(len(material.walk.folds))]),
         "fit_on_test": [*fit_on_test(material.fits), *altered_fits(material.refits)],
         "timestamp_alignment": [*timestamp_alignment(orders(material)), *altered_rows(material.replays), *hindsight],
     }
@@ -99,7 +98,7 @@ def knows_the_future(material: Material, names: Sequence[str], values: Floats) -
     return future_correlation(
         names,
         values,
-        material.room.ts.as_of,
+        material.walk.ts.as_of,
         material.last_price,
         material.horizon_bars,
         material.settings.guards.leakage_correlation_max,
@@ -109,7 +108,7 @@ def knows_the_future(material: Material, names: Sequence[str], values: Floats) -
 
 def knows_the_label(material: Material, names: Sequence[str], values: Floats) -> list[Finding]:
     """`target_proxy` of columns (n, f) at the night's decisions."""
-    label = material.room.ts.gross_bps[:, 0]
+    label = material.walk.ts.gross_bps[:, 0]
     plain, bars = material.plain_return, material.horizon_bars
     return target_proxy(
         names, values, label, plain, bars, material.settings.guards.leakage_correlation_max, material.proven
@@ -131,9 +130,9 @@ def orders(material: Material) -> list[Order]:
     )
 
 
-def split(room: Classroom, index: int) -> Split:
+def split(walk: WalkForward, index: int) -> Split:
     """The label intervals of a fold; what has no label ends never, so that it meets every test if it teaches."""
-    fold, ts = room.folds[index], room.ts
+    fold, ts = walk.folds[index], walk.ts
     end = np.where(ts.labelled, ts.label_end, NEVER)
     return Split(f"fold {index}", ts.as_of[fold.train], end[fold.train], ts.as_of[fold.test], end[fold.test])
 

@@ -65,7 +65,7 @@ def self_test(planting: Planting) -> SelfTest:
 def shifted_feature(planting: Planting) -> list[Finding]:
     """The feature that best tells the bar just past, a bar too early."""
     material = planting.material
-    ts, price = material.room.ts, material.last_price
+    ts, price = material.walk.ts, material.last_price
     values = ts.features.astype(np.float64)
     past = np.abs(rank_correlation(ranks(values), lagged_returns(ts.as_of, price, 0)))
     best = values[:, int(np.argmax(past))]
@@ -75,14 +75,14 @@ def shifted_feature(planting: Planting) -> list[Finding]:
 def centred_return(planting: Planting) -> list[Finding]:
     """The return from two bars ago to two bars ahead."""
     material = planting.material
-    price, as_of = material.last_price, material.room.ts.as_of
+    price, as_of = material.last_price, material.walk.ts.as_of
     around = sum(lagged_returns(as_of, price, bars) for bars in range(-1, 3))
     return knows_the_future(material, ["centred"], np.asarray(around)[:, None])
 
 
 def noisy_label(planting: Planting) -> list[Finding]:
     """The label's return under noise larger than itself."""
-    label = planting.material.room.ts.gross_bps[:, 0]
+    label = planting.material.walk.ts.gross_bps[:, 0]
     noise = np.random.default_rng(planting.material.settings.seed).standard_normal(len(label))
     column = label + NOISE * np.nanstd(label) * noise
     return knows_the_label(planting.material, ["noisy label"], column[:, None])
@@ -90,26 +90,26 @@ def noisy_label(planting: Planting) -> list[Finding]:
 
 def taught_test_row(planting: Planting) -> list[Finding]:
     """The first row of the last test segment among its training rows."""
-    room = planting.material.room
-    last = room.folds[-1]
+    walk = planting.material.walk
+    last = walk.folds[-1]
     late = replace(last, train=np.union1d(last.train, last.test[:1]))
-    folds = [*room.folds[:-1], late]
-    return label_overlap([split(replace(room, folds=folds), len(folds) - 1)])
+    folds = [*walk.folds[:-1], late]
+    return label_overlap([split(replace(walk, folds=folds), len(folds) - 1)])
 
 
 def late_fit(planting: Planting) -> list[Finding]:
     """A fit that says it saw the first label of its own test."""
-    room = planting.material.room
-    fold = room.folds[-1]
-    return fit_on_test([Fit("a late fit", room.ts.label_end[fold.test[0]], fold.test_start)])
+    walk = planting.material.walk
+    fold = walk.folds[-1]
+    return fit_on_test([Fit("a late fit", walk.ts.label_end[fold.test[0]], fold.test_start)])
 
 
 def calibrator_on_test(planting: Planting) -> list[Finding]:
     """A calibrator of the last fold that was fitted on that fold too, and claims nothing of the kind."""
-    room, ts = planting.material.room, planting.material.room.ts
-    rows, fold = room.record(), room.folds[-1]
+    walk, ts = planting.material.walk, planting.material.walk.ts
+    rows, fold = walk.record(), walk.folds[-1]
     learning, regime = planting.material.settings.learning, regime_at(planting.material.window.regimes, ts.as_of)
-    (honest,) = refit_calibrators(room, planting.raw, regime, {fold.index: None}, learning)
+    (honest,) = refit_calibrators(walk, planting.raw, regime, {fold.index: None}, learning)
     late = pair_document(fit_calibrator_pair(ts, planting.raw, regime, rows, learning, "a late calibrator"))
     return altered_fits([replace(honest, used=late)])
 

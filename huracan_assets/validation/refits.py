@@ -16,14 +16,13 @@ from huracan_assets.decision.policy import DecisionPolicy, Evidence, PastBars, f
 from huracan_assets.guards.fit_on_test import Fit
 from huracan_assets.guards.recomputation import Refit
 from huracan_assets.learning.calibration import Pair, fit_calibrator_pair
-from huracan_assets.learning.classroom import Classroom
 from huracan_assets.learning.lightgbm_model import bin_rows, fit_pair
 from huracan_assets.learning.linear_model import centre_and_scale
 from huracan_assets.learning.ppo_walk_forward import vote
 from huracan_assets.learning.records import Calibrator, LightGBMModel
 from huracan_assets.learning.side_model import SidePair
 from huracan_assets.learning.training_set import TrainingSet
-from huracan_assets.learning.walk_forward import Fold
+from huracan_assets.learning.walk_forward import Fold, WalkForward
 from huracan_assets.memory.set_up_map import SetUpMap
 from huracan_assets.settings import DecisionSettings, LearningSettings, LightGBMSettings, Settings
 from huracan_assets.validation.audit import fit_of
@@ -47,7 +46,7 @@ class SetUps:
 class Fitted:
     """What the night fitted and judged out of sample; `agent` voted on the last fold, `policies` are by fold.
 
-    `context` (n, CONTEXT_COLUMNS) is what the agent was told of the classroom's rows beside their features.
+    `context` (n, CONTEXT_COLUMNS) is what the agent was told of the walk's rows beside their features.
     """
 
     models: LightGBMModel
@@ -59,22 +58,22 @@ class Fitted:
     set_ups: SetUps
 
 
-def claims(room: Classroom, fitted: Fitted) -> list[Fit]:
+def claims(walk: WalkForward, fitted: Fitted) -> list[Fit]:
     """Until when each fit says it saw data, and from when on it was judged."""
     fits = [
-        fit_of(f"LightGBM of fold {fold.index}", fold.fitted_until, room.folds[fold.index].test_start)
+        fit_of(f"LightGBM of fold {fold.index}", fold.fitted_until, walk.folds[fold.index].test_start)
         for fold in fitted.models.folds
     ]
     for what, known in (("calibrator", fitted.calibrator.fitted_until), ("policy", fitted.policies_until)):
         fits += [
-            fit_of(f"{what} of fold {index}", until, room.folds[index].test_start)
+            fit_of(f"{what} of fold {index}", until, walk.folds[index].test_start)
             for index, until in enumerate(known)
             if until is not None
         ]
     return fits
 
 
-def refits(room: Classroom, evidence: Evidence, fitted: Fitted, settings: Settings) -> list[Refit]:
+def refits(walk: WalkForward, evidence: Evidence, fitted: Fitted, settings: Settings) -> list[Refit]:
     """Everything that can be fitted again within a second.
 
     PPO's training is not among it (minutes); that its votes do not depend on what is judged beside them is.
@@ -83,11 +82,11 @@ def refits(room: Classroom, evidence: Evidence, fitted: Fitted, settings: Settin
     models, maps = fitted.models.per_fold, dict(enumerate(fitted.calibrator.per_fold))
     votes = evidence.votes[:, SOURCES.index("rl_agent")]
     return [
-        *refit_models(room, models, embargo, learning.lightgbm, settings.seed),
-        *refit_calibrators(room, evidence.raw, evidence.regime, {k: pair for k, pair in maps.items() if k}, learning),
-        *refit_policies(room, evidence, fitted.policies, embargo, settings.decision),
-        refit_set_ups(room, fitted.set_ups),
-        *repeated_answers(room, evidence.raw, models, votes, fitted.agent, fitted.context),
+        *refit_models(walk, models, embargo, learning.lightgbm, settings.seed),
+        *refit_calibrators(walk, evidence.raw, evidence.regime, {k: pair for k, pair in maps.items() if k}, learning),
+        *refit_policies(walk, evidence, fitted.policies, embargo, settings.decision),
+        refit_set_ups(walk, fitted.set_ups),
+        *repeated_answers(walk, evidence.raw, models, votes, fitted.agent, fitted.context),
     ]
 
 
@@ -98,27 +97,27 @@ def embargo_of(settings: Settings) -> timedelta:
 
 @dataclass(frozen=True)
 class Known:
-    """The rows of a classroom known an embargo before a fold began, and nothing else of it."""
+    """The rows of a walk known an embargo before a fold began, and nothing else of it."""
 
     ts: TrainingSet
     tested: Ints  # of these rows, those that an earlier fold tested: the out-of-fold record
     rows: Ints  # where they stand in the whole set
 
 
-def known_before(room: Classroom, fold: Fold, embargo: timedelta) -> Known:
+def known_before(walk: WalkForward, fold: Fold, embargo: timedelta) -> Known:
     """What the past of a fold was, found from the labels' ends alone and not from the folds' own lists of rows."""
-    ts = room.ts
+    ts = walk.ts
     rows = np.flatnonzero(ts.teachable & (ts.label_end + np.timedelta64(embargo) <= fold.test_start))
-    return Known(_slice(ts, rows), np.flatnonzero(ts.as_of[rows] > room.folds[0].test_start), rows)
+    return Known(_slice(ts, rows), np.flatnonzero(ts.as_of[rows] > walk.folds[0].test_start), rows)
 
 
 def refit_models(
-    room: Classroom, per_fold: Sequence[SidePair], embargo: timedelta, settings: LightGBMSettings, seed: int
+    walk: WalkForward, per_fold: Sequence[SidePair], embargo: timedelta, settings: LightGBMSettings, seed: int
 ) -> list[Refit]:
     """The first fold's models, trees and line, bit for bit; of the other folds, whose code is the same, the scalers."""
     refits = []
-    for fold, used in zip(room.folds, per_fold, strict=True):
-        known = known_before(room, fold, embargo)
+    for fold, used in zip(walk.folds, per_fold, strict=True):
+        known = known_before(walk, fold, embargo)
         if fold.index == 0:
             every = np.arange(len(known.ts))
             binned = bin_rows(known.ts, every, settings, seed)
@@ -137,7 +136,7 @@ def refit_models(
 
 
 def refit_calibrators(
-    room: Classroom, raw: Floats, regime: Names, per_fold: Mapping[int, Pair | None], learning: LearningSettings
+    walk: WalkForward, raw: Floats, regime: Names, per_fold: Mapping[int, Pair | None], learning: LearningSettings
 ) -> list[Refit]:
     """The calibrators of some folds, chosen and fitted on the out-of-fold record that was known when the fold began.
 
@@ -148,7 +147,7 @@ def refit_calibrators(
     """
     embargo, refits = timedelta(minutes=learning.embargo_minutes), []
     for index, used in per_fold.items():
-        known = known_before(room, room.folds[index], embargo)
+        known = known_before(walk, walk.folds[index], embargo)
         what = f"calibrator of fold {index}"
         again = fit_calibrator_pair(known.ts, raw[known.rows], regime[known.rows], known.tested, learning, what)
         refits.append(Refit(what, pair_document(used), pair_document(again)))
@@ -161,7 +160,7 @@ def pair_document(pair: Pair | None) -> dict[str, Any]:
 
 
 def refit_policies(
-    room: Classroom,
+    walk: WalkForward,
     evidence: Evidence,
     policies: Mapping[int, DecisionPolicy],
     embargo: timedelta,
@@ -173,16 +172,16 @@ def refit_policies(
     """
     refits = []
     for index, used in policies.items():
-        known = known_before(room, room.folds[index], embargo)
+        known = known_before(walk, walk.folds[index], embargo)
         past = PastBars.of(evidence.at(known.rows), known.ts, known.tested)
         again = fit_policy(past, used.calibrators, limits, before=policies.get(index - 1))
         refits.append(Refit(f"policy of fold {index}", used, again))
     return refits
 
 
-def refit_set_ups(room: Classroom, set_ups: SetUps) -> Refit:
+def refit_set_ups(walk: WalkForward, set_ups: SetUps) -> Refit:
     """The points of bars and trades before the last fold, from the bars before it alone."""
-    start = room.folds[-1].test_start
+    start = walk.folds[-1].test_start
     known = set_ups.bars.filter(pl.Series(set_ups.bars["as_of"].to_numpy() <= start))
     early = set_ups.traded_at.to_numpy() <= start
     used = set_ups.mapped.points(set_ups.bars)[: known.height], set_ups.points[early]
@@ -191,7 +190,7 @@ def refit_set_ups(room: Classroom, set_ups: SetUps) -> Refit:
 
 
 def repeated_answers(
-    room: Classroom,
+    walk: WalkForward,
     raw: Floats,
     per_fold: Sequence[SidePair],
     votes: Floats,
@@ -202,9 +201,9 @@ def repeated_answers(
 
     An answer that depends on what is asked beside it (a normaliser that goes on learning while it is judged) differs.
     """
-    fold = room.folds[-1]
+    fold = walk.folds[-1]
     half = fold.asked[: max(1, len(fold.asked) // 2)]
-    features = room.ts.features[half]
+    features = walk.ts.features[half]
     said = per_fold[fold.index].predict(features)
     return [
         Refit("answers of LightGBM in the last fold", raw[half].tobytes(), said.tobytes()),

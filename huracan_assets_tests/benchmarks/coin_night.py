@@ -96,9 +96,9 @@ def learn(everything: bool) -> None:
 def _the_rest(ts, folds) -> None:  # type: ignore[no-untyped-def]
     from huracan_assets.features.recipe import RECIPE
     from huracan_assets.learning.calibration import fit_calibrators
-    from huracan_assets.learning.classroom import Classroom
     from huracan_assets.learning.feature_importance import measure_importance, members
     from huracan_assets.learning.lightgbm_model import train_walk_forward as train_lightgbm
+    from huracan_assets.learning.walk_forward import WalkForward
     from huracan_assets.settings import read_settings
 
     settings = read_settings("local")
@@ -106,7 +106,7 @@ def _the_rest(ts, folds) -> None:  # type: ignore[no-untyped-def]
     embargo = timedelta(minutes=learning.embargo_minutes)
     models = train_lightgbm(ts, folds, learning.lightgbm, settings.seed, embargo)
     regime = np.where(np.arange(len(ts)) // 500 % 3 == 0, "RANGE", "TREND")
-    fit_calibrators(Classroom(ts, folds), models.raw, regime, learning)
+    fit_calibrators(WalkForward(ts, folds), models.raw, regime, learning)
     families = members([feature.family for feature in RECIPE])
     shift = bounds.permutation_min_shift_bars
     rng = np.random.default_rng(1)

@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 from huracan_assets.decision.ensemble import SOURCES
 from huracan_assets.decision.policy import PastBars, fit_policy
 from huracan_assets.learning.calibration import fit_calibrators, regime_at
-from huracan_assets.learning.classroom import Classroom
 from huracan_assets.learning.lightgbm_model import bin_rows, fit_pair
 from huracan_assets.learning.ppo_context import bar_context
 from huracan_assets.learning.ppo_walk_forward import train_walk_forward as train_ppo
 from huracan_assets.learning.records import out_of_fold_lean
 from huracan_assets.learning.training_set import TrainingSet
-from huracan_assets.learning.walk_forward import Fold
+from huracan_assets.learning.walk_forward import Fold, WalkForward
 from huracan_assets.memory.recall import RECALL_SCHEMA, recalled_at
 from huracan_assets.memory.set_up_map import SetUpMap
 from huracan_assets_tests.leak_zoo import night
@@ -50,7 +49,7 @@ POISONS: dict[str, Poison] = {
 
 def unknown_rows(fold: Fold) -> Rows:
     """Rows whose label was not known an embargo before the fold began."""
-    return np.flatnonzero(~(night.room().ts.label_end + np.timedelta64(night.EMBARGO) <= fold.test_start))
+    return np.flatnonzero(~(night.walk().ts.label_end + np.timedelta64(night.EMBARGO) <= fold.test_start))
 
 
 def other(values: Numbers, rows: Rows, poison: Poison, finite: bool = False) -> Numbers:
@@ -63,7 +62,7 @@ def other(values: Numbers, rows: Rows, poison: Poison, finite: bool = False) -> 
 
 def other_rows(fold: Fold, poison: Poison) -> TrainingSet:
     """The night's rows, another market from the fold's begin on: features, outcomes and weights."""
-    ts, rows = night.room().ts, unknown_rows(fold)
+    ts, rows = night.walk().ts, unknown_rows(fold)
     return replace(
         ts,
         features=other(ts.features, rows, poison).astype(np.float32),
@@ -76,7 +75,7 @@ def other_rows(fold: Fold, poison: Poison) -> TrainingSet:
 
 @pytest.mark.parametrize("name", sorted(POISONS))
 def test_models_and_their_scalers(name: str) -> None:
-    folds, settings, seed = night.room().folds, SETTINGS.learning.lightgbm, SETTINGS.seed
+    folds, settings, seed = night.walk().folds, SETTINGS.learning.lightgbm, SETTINGS.seed
     for fold in (folds[0], folds[-1]):
         ts = other_rows(fold, POISONS[name])
         binned = bin_rows(ts, folds[0].train, settings, seed)
@@ -85,21 +84,21 @@ def test_models_and_their_scalers(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(POISONS))
 def test_calibrators_and_policies(name: str) -> None:
-    room, learning = night.room(), SETTINGS.learning
-    lean = out_of_fold_lean(night.models().per_fold, night.raw(), room.folds)
-    votes = np.random.default_rng(1).uniform(-1, 1, (len(room.ts), len(SOURCES)))
-    regime, every = regime_at(night.window().regimes, room.ts.as_of), np.arange(len(room.ts))
-    for fold in room.traded:
+    walk, learning = night.walk(), SETTINGS.learning
+    lean = out_of_fold_lean(night.models().per_fold, night.raw(), walk.folds)
+    votes = np.random.default_rng(1).uniform(-1, 1, (len(walk.ts), len(SOURCES)))
+    regime, every = regime_at(night.window().regimes, walk.ts.as_of), np.arange(len(walk.ts))
+    for fold in walk.traded:
         rows, ts = unknown_rows(fold), other_rows(fold, POISONS[name])
         raw = other(night.raw(), rows, POISONS[name], finite=True)
         elsewhere = np.where(np.isin(np.arange(len(regime)), rows), "PANIC", regime)
         fitted = []
         for scores, leans, of, said, where in (
-            (night.raw(), lean, room.ts, votes, regime),
+            (night.raw(), lean, walk.ts, votes, regime),
             (raw, other(lean, rows, POISONS[name], finite=True), ts, other(votes, rows, POISONS[name]), elsewhere),
         ):
-            known = room.known_before(fold)
-            maps = fit_calibrators(Classroom(of, room.folds[: fold.index + 1]), scores, where, learning)
+            known = walk.known_before(fold)
+            maps = fit_calibrators(WalkForward(of, walk.folds[: fold.index + 1]), scores, where, learning)
             pair = maps.per_fold[fold.index]
             assert pair is not None
             cost = of.cost_bps.mean(axis=1)
@@ -110,8 +109,8 @@ def test_calibrators_and_policies(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(POISONS))
 def test_the_points_of_set_ups(name: str) -> None:
-    bars, fold = night.bars(), night.room().folds[-1]
-    mapped = SetUpMap(names=night.room().ts.names, recipe_sha256="", seed=1, usual_days=4, bars_a_day=96)
+    bars, fold = night.bars(), night.walk().folds[-1]
+    mapped = SetUpMap(names=night.walk().ts.names, recipe_sha256="", seed=1, usual_days=4, bars_a_day=96)
     known = int((bars["as_of"].to_numpy() <= fold.test_start).sum())
     values = bars.select(mapped.names).to_numpy()
     elsewhere = other(values, np.arange(known, len(values)), POISONS[name])
@@ -124,23 +123,23 @@ def test_the_points_of_set_ups(name: str) -> None:
 @pytest.mark.parametrize("name", ["blanked", "reversed"])
 def test_ppo_its_observation_statistics_and_its_votes(name: str) -> None:
     """The agent of the first fold, and what it says of a bar while other bars are judged beside it."""
-    room, poison = night.room(), POISONS[name]
-    fold, ppo = room.folds[0], SETTINGS.learning.ppo.model_copy(update=TINY)
-    returns = np.append(np.diff(room.ts.gross_bps[:, 0]), np.nan)
+    walk, poison = night.walk(), POISONS[name]
+    fold, ppo = walk.folds[0], SETTINGS.learning.ppo.model_copy(update=TINY)
+    returns = np.append(np.diff(walk.ts.gross_bps[:, 0]), np.nan)
     half = fold.test[: len(fold.test) // 2]
     later = np.setdiff1d(unknown_rows(fold), half)
-    only_train = np.zeros(len(room.ts), np.bool_)
+    only_train = np.zeros(len(walk.ts), np.bool_)
     only_train[fold.train] = True
 
-    def walk(features: NDArray[np.float32], earned: Floats, context: NDArray[np.float32]) -> tuple[bytes, bytes]:
-        cost = room.ts.cost_bps[:, 0]
+    def agent_of(features: NDArray[np.float32], earned: Floats, context: NDArray[np.float32]) -> tuple[bytes, bytes]:
+        cost = walk.ts.cost_bps[:, 0]
         made = train_ppo(features, context, earned, cost, [fold], only_train, ppo, SETTINGS.seed, "none")
         return made.last_fold, made.votes[half].tobytes()
 
     regimes = night.window().regimes
-    known = bar_context(room.ts.as_of, regimes, recalled_at(pl.DataFrame(schema=RECALL_SCHEMA), regimes["as_of"]))
-    honest = walk(room.ts.features, returns, known)
-    features = other(room.ts.features, later, poison).astype(np.float32)
+    known = bar_context(walk.ts.as_of, regimes, recalled_at(pl.DataFrame(schema=RECALL_SCHEMA), regimes["as_of"]))
+    honest = agent_of(walk.ts.features, returns, known)
+    features = other(walk.ts.features, later, poison).astype(np.float32)
     earned = other(returns, np.setdiff1d(unknown_rows(fold), [fold.test[-1]]), POISONS["reversed"])
     context = other(known, later, POISONS["reversed"]).astype(np.float32)
-    assert walk(features, earned, context) == honest
+    assert agent_of(features, earned, context) == honest

@@ -10,7 +10,7 @@ from huracan_assets.decision.assets import agents_votes
 from huracan_assets.errors import ContractError, StorageError
 from huracan_assets.learning.assets import VOTES_SHA256
 from huracan_assets.resources.lake import Lake
-from huracan_assets_tests.learning.test_classroom import FIRST, small
+from huracan_assets_tests.learning.small_nights import FIRST, small
 
 SYMBOL = "ETH-USDT"
 ROOM = small(5)

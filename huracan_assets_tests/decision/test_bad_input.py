@@ -19,9 +19,8 @@ from huracan_assets.decision.policy import DecisionPolicy, Evidence, PastBars, d
 from huracan_assets.errors import ContractError, FeatureSetMismatch
 from huracan_assets.features.feature_sets import engine_set
 from huracan_assets.learning.calibration import fit_calibrators
-from huracan_assets.learning.classroom import Classroom
 from huracan_assets.learning.training_set import TrainingSet
-from huracan_assets.learning.walk_forward import Fold, walk_forward_folds
+from huracan_assets.learning.walk_forward import Fold, WalkForward, walk_forward_folds
 from huracan_assets.resources.lake import canonical_json
 from huracan_assets.settings import read_settings
 from huracan_assets_tests.decision.brains import brain, brain_of_an_older_recipe
@@ -59,7 +58,7 @@ def test_a_market_of_one_class_alone_gives_finite_shrunk_answers(won: bool) -> N
     ts, folds = market(np.where(won, 1.0, -1.0) * rng.uniform(5.0, 50.0, (1200, 2)))
     raw, regime = np.full((1200, 2), 0.02) + rng.normal(0, 1e-4, (1200, 2)), np.full(1200, "RANGE")
     said = asked(ts, raw, regime)
-    pair = fit_calibrators(Classroom(ts, folds), raw, regime, SETTINGS.learning).final
+    pair = fit_calibrators(WalkForward(ts, folds), raw, regime, SETTINGS.learning).final
     rows = np.concatenate([fold.test for fold in folds])
     made = fit_policy(PastBars.of(said, ts, rows), pair, SETTINGS.decision)
     decisions = decide(made, said)
@@ -77,7 +76,7 @@ def test_a_regime_that_never_taught_is_answered_by_the_map_of_all() -> None:
     raw = rng.uniform(0.2, 0.8, (6000, 2))
     ts, folds = market(300.0 * (raw - 0.5) + rng.normal(0, 20.0, (6000, 2)))
     regime = rng.choice(["RANGE", "TREND"], 6000)
-    pair = fit_calibrators(Classroom(ts, folds), raw, regime, SETTINGS.learning).final
+    pair = fit_calibrators(WalkForward(ts, folds), raw, regime, SETTINGS.learning).final
     assert not pair[0].rejected
     assert "PANIC" not in pair[0].regimes
     made = fit_policy(PastBars.of(asked(ts, raw, regime), ts, folds[0].test), pair, SETTINGS.decision)
@@ -93,7 +92,7 @@ def test_three_days_of_history_are_refused_or_answered_by_the_base_rate() -> Non
         market(rng.normal(0, 10, (12, 2)))
     ts, folds = market(rng.normal(-2, 10, (3 * 96, 2)))
     raw, regime = rng.uniform(0.3, 0.7, (288, 2)), np.full(288, "TREND")
-    found = fit_calibrators(Classroom(ts, folds), raw, regime, SETTINGS.learning)
+    found = fit_calibrators(WalkForward(ts, folds), raw, regime, SETTINGS.learning)
     assert found.per_fold[1] is not None
     for side in found.per_fold[1]:
         assert side.rejected

@@ -16,20 +16,20 @@ LEARNING = night.SETTINGS.learning
 
 
 def regime() -> NDArray[np.str_]:
-    return regime_at(night.window().regimes, night.room().ts.as_of)
+    return regime_at(night.window().regimes, night.walk().ts.as_of)
 
 
 def fitted() -> Calibrators:
-    return fit_calibrators(night.room(), night.raw(), regime(), LEARNING)
+    return fit_calibrators(night.walk(), night.raw(), regime(), LEARNING)
 
 
 def on_test(index: int) -> Pair:
-    ts, rows = night.room().ts, night.room().folds[index].test
+    ts, rows = night.walk().ts, night.walk().folds[index].test
     return fit_calibrator_pair(ts, night.raw(), regime(), rows, LEARNING, "a leak")
 
 
 def judged(maps: dict[int, Pair | None]) -> list[Finding]:
-    return altered_fits(refit_calibrators(night.room(), night.raw(), regime(), maps, LEARNING))
+    return altered_fits(refit_calibrators(night.walk(), night.raw(), regime(), maps, LEARNING))
 
 
 LEAK = Leak(

@@ -9,7 +9,7 @@ from huracan_assets_tests.leak_zoo.leak import Leak
 
 
 def judged(late: bool) -> list[Finding]:
-    ts, fold = night.room().ts, night.room().folds[1]
+    ts, fold = night.walk().ts, night.walk().folds[1]
     rows = fold.test[:1] if late else fold.train
     return fit_on_test([Fit("threshold of fold 1", ts.label_end[rows].max(), fold.test_start)])
 

@@ -15,16 +15,16 @@ from huracan_assets_tests.leak_zoo.leak import Leak
 
 def judged(everything: bool) -> list[Finding]:
     """The trades' points as the night stored them."""
-    bars, ts = night.bars(), night.room().ts
+    bars, ts = night.bars(), night.walk().ts
     mapped = SetUpMap(names=ts.names, recipe_sha256="", seed=night.SETTINGS.seed, usual_days=4, bars_a_day=96)
     traded = bars["as_of"].gather_every(40)
     points = mapped.points_at(bars, traded)
-    assert not np.isnan(points[traded.to_numpy() <= night.room().folds[-1].test_start]).all()
+    assert not np.isnan(points[traded.to_numpy() <= night.walk().folds[-1].test_start]).all()
     if everything:
         values = bars.select(pl.col(ts.names).cast(pl.Float64)).to_numpy()
         whole = _project(values, *_centre_and_scale(values), _projection(len(ts.names), mapped.seed))
         points = whole.astype(np.float32)[::40]
-    return altered_fits([refit_set_ups(night.room(), SetUps(mapped, bars, traded, points))])
+    return altered_fits([refit_set_ups(night.walk(), SetUps(mapped, bars, traded, points))])
 
 
 LEAK = Leak(

@@ -75,15 +75,15 @@ def in_the_rooms(makers: Makers) -> list[Finding]:
         ts=makers.training_set(honest.bars, outcomes),
     )
     replays = replay_window(window, cut_instant(window, "zoo"), makers)
-    room = replace(night.room_of(honest.bars, outcomes), ts=window.ts)
-    material = replace(night.material(honest.bars), room=room, window=window, replays=replays)
+    walk = replace(night.walk_of(honest.bars, outcomes), ts=window.ts)
+    material = replace(night.material(honest.bars), walk=walk, window=window, replays=replays)
     return [*refused(lambda: validate_outcomes(outcomes)), *_all(audit(material))]
 
 
 def in_the_folds(folds: Sequence[Fold]) -> list[Finding]:
     """The rows that teach a segment and the rows that judge it."""
-    room = replace(night.room(), folds=list(folds))
-    return label_overlap([split(room, index) for index in range(len(room.folds))])
+    walk = replace(night.walk(), folds=list(folds))
+    return label_overlap([split(walk, index) for index in range(len(walk.folds))])
 
 
 def refused(contract: Callable[[], object], check: str = "contract") -> list[Finding]:

@@ -13,8 +13,8 @@ from huracan_assets_tests.leak_zoo.leak import Leak
 
 
 def unpurged() -> list[Fold]:
-    as_of = night.room().ts.as_of
-    return [replace(fold, train=np.flatnonzero(as_of <= fold.test_start)) for fold in night.room().folds]
+    as_of = night.walk().ts.as_of
+    return [replace(fold, train=np.flatnonzero(as_of <= fold.test_start)) for fold in night.walk().folds]
 
 
 LEAK = Leak(
@@ -22,5 +22,5 @@ LEAK = Leak(
     twin="the engine's folds",
     check="label_overlap",
     planted=lambda: in_the_folds(unpurged()),
-    clean=lambda: in_the_folds(night.room().folds),
+    clean=lambda: in_the_folds(night.walk().folds),
 )

@@ -12,10 +12,10 @@ from huracan_assets_tests.leak_zoo.scaler_on_all import judged
 
 
 def late() -> tuple[SidePair, ...]:
-    room, settings, seed = night.room(), night.SETTINGS.learning.lightgbm, night.SETTINGS.seed
-    rows = np.union1d(room.folds[0].train, room.folds[0].test)
-    binned = bin_rows(room.ts, room.folds[0].train, settings, seed)
-    return (fit_pair(room.ts, rows, settings, seed, night.EMBARGO, binned), *night.models().per_fold[1:])
+    walk, settings, seed = night.walk(), night.SETTINGS.learning.lightgbm, night.SETTINGS.seed
+    rows = np.union1d(walk.folds[0].train, walk.folds[0].test)
+    binned = bin_rows(walk.ts, walk.folds[0].train, settings, seed)
+    return (fit_pair(walk.ts, rows, settings, seed, night.EMBARGO, binned), *night.models().per_fold[1:])
 
 
 LEAK = Leak(

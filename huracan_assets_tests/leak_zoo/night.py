@@ -15,8 +15,8 @@ from huracan_assets.features.compute import compute_features, decision_bars
 from huracan_assets.features.feature_version import FeatureDay, FeatureVersion
 from huracan_assets.features.recipe import FEATURE_NAMES, WARM_UP_DAYS
 from huracan_assets.guards.feature_truncation import Market
-from huracan_assets.learning.classroom import Classroom, classroom
 from huracan_assets.learning.lightgbm_model import WalkForwardModels, train_walk_forward
+from huracan_assets.learning.walk_forward import WalkForward, walk_forward
 from huracan_assets.market.grid import MinuteGrid
 from huracan_assets.market.synthetic import SyntheticSource
 from huracan_assets.regimes.regimes import classify
@@ -74,32 +74,32 @@ def window() -> Window:
         regimes,
         alpha_signals(bars(), regimes),
         outcomes,
-        room_of(bars(), outcomes).ts,
+        walk_of(bars(), outcomes).ts,
         simulation,
         POSITION,
     )
 
 
-def room_of(frame: pl.DataFrame, outcomes: pl.DataFrame) -> Classroom:
+def walk_of(frame: pl.DataFrame, outcomes: pl.DataFrame) -> WalkForward:
     """Rows and folds of some bars and outcomes."""
     days = tuple(
         FeatureDay(day=day, candles_sha256="", funding_sha256="", books_sha256=None, features_sha256="")
         for day in WINDOW
     )
     version = FeatureVersion(symbol=SYMBOL, day=LAST, recipe_sha256="", names=FEATURE_NAMES, days=days)
-    return classroom(version, frame, outcomes, SETTINGS.learning)
+    return walk_forward(version, frame, outcomes, SETTINGS.learning)
 
 
 @cache
-def room() -> Classroom:
+def walk() -> WalkForward:
     """Rows and folds of the honest night."""
-    return room_of(bars(), window().outcomes)
+    return walk_of(bars(), window().outcomes)
 
 
 @cache
 def models() -> WalkForwardModels:
     """The honest night's LightGBM and its out-of-fold answers."""
-    return train_walk_forward(room().ts, room().folds, SETTINGS.learning.lightgbm, SETTINGS.seed, EMBARGO)
+    return train_walk_forward(walk().ts, walk().folds, SETTINGS.learning.lightgbm, SETTINGS.seed, EMBARGO)
 
 
 @cache
@@ -112,7 +112,7 @@ def material(frame: pl.DataFrame) -> Material:
     """What the audit would look at if the night's bars were `frame`, nothing fitted and nothing made again."""
     known = market().candles.filter(pl.col("ts").dt.date() >= FIRST).select("ts", "known_at")
     return Material(
-        room_of(frame, window().outcomes),
+        walk_of(frame, window().outcomes),
         window(),
         known,
         [],

@@ -20,7 +20,7 @@ TINY = {"environments": 4, "rollout_bars": 32, "episode_bars": 64, "hidden": 8, 
 
 
 def agent() -> bytes:
-    ts, fold = night.room().ts, night.room().folds[-1]
+    ts, fold = night.walk().ts, night.walk().folds[-1]
     learner = new_learner(len(ts.names), night.SETTINGS.learning.ppo.model_copy(update=TINY), 3)
     market = make_market(ts.features, np.append(np.diff(ts.gross_bps[:, 0]), np.nan), ts.cost_bps[:, 0], fold.train)
     begin_stage(learner, market, 256)
@@ -29,14 +29,14 @@ def agent() -> bytes:
 
 
 def judged(updating: bool) -> list[Finding]:
-    ts, fold, frozen = night.room().ts, night.room().folds[-1], agent()
+    ts, fold, frozen = night.walk().ts, night.walk().folds[-1], agent()
     (learner,) = load(frozen)
     if updating:
         learner.observation.update(ts.features[fold.test])
     votes: NDArray[np.float64] = np.full(len(ts), np.nan)
     votes[fold.test] = flat_votes(learner, ts.features[fold.test], no_context(len(fold.test)))
     context = no_context(len(ts))
-    return altered_fits(repeated_answers(night.room(), night.raw(), night.models().per_fold, votes, frozen, context))
+    return altered_fits(repeated_answers(night.walk(), night.raw(), night.models().per_fold, votes, frozen, context))
 
 
 LEAK = Leak(

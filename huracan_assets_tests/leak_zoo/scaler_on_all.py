@@ -13,11 +13,11 @@ from huracan_assets_tests.leak_zoo.leak import Leak
 
 def judged(pairs: tuple[SidePair, ...]) -> list[Finding]:
     lightgbm = night.SETTINGS.learning.lightgbm
-    return altered_fits(refit_models(night.room(), pairs, night.EMBARGO, lightgbm, night.SETTINGS.seed))
+    return altered_fits(refit_models(night.walk(), pairs, night.EMBARGO, lightgbm, night.SETTINGS.seed))
 
 
 def rescaled(model: SideModel) -> SideModel:
-    centre, scale = centre_and_scale(night.room().ts.features)
+    centre, scale = centre_and_scale(night.walk().ts.features)
     linear = model.linear.model_copy(update={"centre": tuple(centre.tolist()), "scale": tuple(scale.tolist())})
     return model.model_copy(update={"linear": linear})
 

@@ -13,11 +13,11 @@ from huracan_assets_tests.leak_zoo.leak import Leak
 
 
 def shuffled() -> list[Fold]:
-    rows = np.random.default_rng(1).permutation(len(night.room().ts))
-    parts = np.array_split(rows, len(night.room().folds))
+    rows = np.random.default_rng(1).permutation(len(night.walk().ts))
+    parts = np.array_split(rows, len(night.walk().folds))
     return [
         replace(fold, train=np.setdiff1d(rows, part), test=np.sort(part))
-        for fold, part in zip(night.room().folds, parts, strict=True)
+        for fold, part in zip(night.walk().folds, parts, strict=True)
     ]
 
 
@@ -26,5 +26,5 @@ LEAK = Leak(
     twin="the engine's folds",
     check="label_overlap",
     planted=lambda: in_the_folds(shuffled()),
-    clean=lambda: in_the_folds(night.room().folds),
+    clean=lambda: in_the_folds(night.walk().folds),
 )

@@ -11,7 +11,7 @@ from huracan_assets_tests.leak_zoo.leak import Leak
 
 
 def score(hindsight: float) -> Array:
-    gross = night.room().ts.gross_bps[:, 0]
+    gross = night.walk().ts.gross_bps[:, 0]
     later = np.nan_to_num(gross / np.nanstd(gross))
     noise = np.random.default_rng(5).standard_normal(len(gross))
     return np.asarray(hindsight * later + noise)

@@ -16,7 +16,7 @@ from huracan_assets.market.contract import TIME
 from huracan_assets.market.minute_status import STATUS_SCHEMA
 from huracan_assets.resources.lake import Lake
 from huracan_assets_tests.features.random_market import candles
-from huracan_assets_tests.learning.test_classroom import FIRST, ORIGIN, QUARTER
+from huracan_assets_tests.learning.small_nights import FIRST, ORIGIN, QUARTER
 
 SYMBOL = "ETH-USDT"
 

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from huracan_assets.errors import ContractError
 from huracan_assets.learning.calibration import Calibrators, apply_pair, fit_calibrators, regime_at
-from huracan_assets.learning.classroom import Classroom
 from huracan_assets.learning.side_calibrator import Record, fit_side_calibrator
 from huracan_assets.learning.training_set import TrainingSet
-from huracan_assets.learning.walk_forward import Fold, walk_forward_folds
+from huracan_assets.learning.walk_forward import Fold, WalkForward, walk_forward_folds
 from huracan_assets.settings import read_settings
 
 Floats = NDArray[np.float64]
@@ -39,7 +38,7 @@ def walk(n: int = 900) -> tuple[TrainingSet, Floats, NDArray[np.str_], list[Fold
 
 
 def fitted(ts: TrainingSet, raw: Floats, regime: NDArray[np.str_], folds: list[Fold]) -> Calibrators:
-    return fit_calibrators(Classroom(ts, folds), raw, regime, LEARNING)
+    return fit_calibrators(WalkForward(ts, folds), raw, regime, LEARNING)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])

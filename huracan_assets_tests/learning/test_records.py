@@ -20,7 +20,7 @@ from huracan_assets.learning.records import (
 from huracan_assets.learning.side_calibrator import SideCalibrator
 from huracan_assets.learning.side_model import SideModel, SidePair
 from huracan_assets.resources.lake import canonical_json
-from huracan_assets_tests.learning.test_classroom import small
+from huracan_assets_tests.learning.small_nights import small
 
 SIDE = SideModel(
     booster="tree\n",
@@ -37,17 +37,17 @@ def test_an_instant_keeps_its_microseconds_and_is_utc() -> None:
 
 
 def test_a_fold_is_dated_by_the_newest_label_that_taught_it() -> None:
-    room = small(4)
-    for fold in room.folds:
-        record = FoldRecord.of(fold, room.ts.label_end)
-        assert record.fitted_until == utc(max(room.ts.label_end[row] for row in fold.train))
+    walk = small(4)
+    for fold in walk.folds:
+        record = FoldRecord.of(fold, walk.ts.label_end)
+        assert record.fitted_until == utc(max(walk.ts.label_end[row] for row in fold.train))
         assert record.fitted_until <= record.test_start < record.test_end
         assert (record.train_rows, record.test_rows) == (len(fold.train), len(fold.test))
 
 
 def test_models_and_calibrators_read_back_from_json_are_the_same() -> None:
-    room = small(5)
-    records = tuple(FoldRecord.of(fold, room.ts.label_end) for fold in room.folds)
+    walk = small(5)
+    records = tuple(FoldRecord.of(fold, walk.ts.label_end) for fold in walk.folds)
     model = LightGBMModel(
         names=("x",), recipe_sha256="r", folds=records, per_fold=(PAIR,) * 3,
         final=PAIR, importance=(("x", 0.1 + 0.2),), out_of_fold_sha256="o",
@@ -63,23 +63,23 @@ def test_models_and_calibrators_read_back_from_json_are_the_same() -> None:
 
 
 def test_a_lean_is_told_in_the_units_of_its_own_folds_pair() -> None:
-    room = small(7)
-    raw = np.random.default_rng(7).random((len(room.ts), 2))
-    pairs = [PAIR.model_copy(update={"usual_lean": 0.1 * (1 + fold.index)}) for fold in room.folds]
-    lean = out_of_fold_lean(pairs, raw, room.folds)
-    for fold in room.folds:
+    walk = small(7)
+    raw = np.random.default_rng(7).random((len(walk.ts), 2))
+    pairs = [PAIR.model_copy(update={"usual_lean": 0.1 * (1 + fold.index)}) for fold in walk.folds]
+    lean = out_of_fold_lean(pairs, raw, walk.folds)
+    for fold in walk.folds:
         by_hand = (raw[fold.test, 0] - raw[fold.test, 1]) / (0.1 * (1 + fold.index))
         np.testing.assert_allclose(lean[fold.test], by_hand, rtol=1e-12)
-    assert np.isnan(np.delete(lean, room.out_of_sample())).all()
+    assert np.isnan(np.delete(lean, walk.out_of_sample())).all()
 
 
 def test_the_out_of_fold_frame_has_each_tested_row_once_with_its_own_figures() -> None:
-    room = small(6)
-    raw = np.random.default_rng(6).random((len(room.ts), 2))
-    frame = out_of_fold_frame(room.ts, room.folds, raw)
-    rows = room.out_of_sample()
-    assert frame["as_of"].dt.replace_time_zone(None).to_numpy().tolist() == room.ts.as_of[rows].tolist()
+    walk = small(6)
+    raw = np.random.default_rng(6).random((len(walk.ts), 2))
+    frame = out_of_fold_frame(walk.ts, walk.folds, raw)
+    rows = walk.out_of_sample()
+    assert frame["as_of"].dt.replace_time_zone(None).to_numpy().tolist() == walk.ts.as_of[rows].tolist()
     np.testing.assert_array_equal(frame.select("long", "short").to_numpy(), raw[rows])
     for index, as_of in frame.select("fold", "as_of").iter_rows():
-        fold = room.folds[index]
+        fold = walk.folds[index]
         assert utc(fold.test_start) < as_of <= utc(fold.test_end)

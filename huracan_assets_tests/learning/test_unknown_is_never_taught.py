@@ -19,14 +19,14 @@ from huracan_assets.errors import ContractError
 from huracan_assets.features.compute import decision_bars
 from huracan_assets.guards.breaks import leave_out_breaks
 from huracan_assets.learning.calibration import fit_calibrators
-from huracan_assets.learning.classroom import Classroom, fill_returns
 from huracan_assets.learning.market_env import make_market
 from huracan_assets.learning.training_set import TrainingSet, training_set
-from huracan_assets.learning.walk_forward import Fold, walk_forward_folds
+from huracan_assets.learning.walk_forward import Fold, WalkForward, walk_forward_folds
 from huracan_assets.market.grid import MinuteGrid
 from huracan_assets.market.minute_status import OUTAGE, UNKNOWN, minute_mask, minute_status
 from huracan_assets.settings import read_settings
 from huracan_assets.simulation.costs import Costs
+from huracan_assets.simulation.fill_returns import fill_returns
 from huracan_assets.simulation.trade_market import TradeMarket
 from huracan_assets.simulation.trade_outcomes import trade_outcomes
 from huracan_assets_tests.features.random_market import candles
@@ -208,7 +208,7 @@ def test_what_may_not_teach_teaches_no_calibrator() -> None:
         raw[fold.test] = rng.random((len(fold.test), 2))
     regime, learning = rng.choice(["RANGE", "TREND"], len(ts)), read_settings("local").learning
     other = replace(ts, net_bps=np.where(ts.teachable[:, None], ts.net_bps, -ts.net_bps))
-    fitted = [fit_calibrators(Classroom(of, folds), raw, regime, learning) for of in (ts, other)]
+    fitted = [fit_calibrators(WalkForward(of, folds), raw, regime, learning) for of in (ts, other)]
     assert fitted[0] == fitted[1]
     everything = replace(other, teachable=ts.labelled)
-    assert fit_calibrators(Classroom(everything, folds), raw, regime, learning).final != fitted[0].final
+    assert fit_calibrators(WalkForward(everything, folds), raw, regime, learning).final != fitted[0].final

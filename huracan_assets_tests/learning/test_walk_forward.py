@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huracan_assets.errors import ContractError
-from huracan_assets.learning.walk_forward import walk_forward_folds
-
-ORIGIN = np.datetime64("2025-01-01", "us")
-MINUTE = np.timedelta64(1, "m")
-QUARTER = 15 * MINUTE
+from huracan_assets.learning.walk_forward import WalkForward, walk_forward, walk_forward_folds
+from huracan_assets_tests.learning.small_nights import MINUTE, ORIGIN, QUARTER, learning, night, small, version
 
 
 @settings(max_examples=150, deadline=None)
@@ -103,3 +101,70 @@ def test_unordered_or_impossible_labels_are_refused() -> None:
             walk_forward_folds(bad0, bad1, half, end, 2, timedelta(0))
     with pytest.raises(ContractError, match="nothing to test"):
         walk_forward_folds(t0, t0, end, half, 2, timedelta(0))
+
+
+@settings(max_examples=20)
+@given(
+    seed=st.integers(0, 1000),
+    days=st.integers(5, 10),
+    folds=st.integers(2, 3),
+    embargo=st.sampled_from([0, 120, 500]),
+)
+def test_what_is_known_before_a_fold_was_tested_earlier_and_known_an_embargo_ago(
+    seed: int, days: int, folds: int, embargo: int
+) -> None:
+    walk = small(seed, days, folds=folds, embargo_minutes=embargo)
+    ts = walk.ts
+    for fold in walk.folds:
+        expected = [
+            row
+            for row in range(len(ts))
+            if any(row in before.test for before in walk.folds[: fold.index])
+            and ts.label_end[row] + embargo * MINUTE <= fold.test_start
+        ]
+        assert walk.known_before(fold).tolist() == expected
+
+
+def test_the_first_fold_only_calibrates() -> None:
+    walk = small(1)
+    assert [fold.index for fold in walk.folds] == [0, 1, 2]
+    assert [fold.index for fold in walk.traded] == [1, 2]
+    assert walk.known_before(walk.folds[0]).tolist() == []
+    first = ORIGIN + 2 * 96 * QUARTER
+    assert walk.folds[0].test_start == first
+    assert (walk.ts.as_of[walk.folds[0].train] < first).all()
+
+
+def test_out_of_sample_is_every_row_after_the_first_training_days_once_and_in_order() -> None:
+    walk = small(2)
+    rows = walk.out_of_sample()
+    assert rows.tolist() == np.flatnonzero(walk.ts.as_of > walk.folds[0].test_start).tolist()
+    assert walk.folds[-1].test_end == ORIGIN + 8 * 96 * QUARTER
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 1000))
+def test_a_bar_without_a_label_is_asked_about_and_teaches_and_scores_nothing(seed: int) -> None:
+    """What learns and scores are the rows of a night that lacks such bars, to the last one."""
+    bars, outcomes = night(seed, 8)
+    refused = pl.Series(np.random.default_rng(seed).choice(bars["as_of"].to_numpy(), 200, replace=False))
+    gone = pl.col("as_of").is_in(refused.dt.replace_time_zone("UTC").implode())
+    left = outcomes.filter(~gone | (pl.col("side") == 1))  # one side alone is no label
+    walk = walk_forward(version(8), bars, left, learning())
+    plain = walk_forward(version(8), bars.filter(~gone), outcomes.filter(~gone), learning())
+    assert walk.ts.as_of.tolist() == bars["as_of"].dt.replace_time_zone(None).to_list()
+    after = np.flatnonzero(walk.ts.as_of > walk.folds[0].test_start)
+    assert walk.asked().tolist() == np.concatenate([fold.asked for fold in walk.folds]).tolist() == after.tolist()
+
+    def told(one: WalkForward) -> list[list[datetime]]:
+        rows = [one.out_of_sample(), one.record()]
+        rows += [part for fold in one.folds for part in (fold.train, fold.test, one.known_before(fold))]
+        return [one.ts.as_of[part].tolist() for part in rows]
+
+    assert told(walk) == told(plain)
+
+
+def test_a_window_that_leaves_a_fold_without_rows_is_refused() -> None:
+    bars, outcomes = night(3, 4)
+    with pytest.raises(ContractError, match="no test row"):
+        walk_forward(version(9), bars, outcomes, learning())

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from huracan_assets.decision.assets import Policies
-from huracan_assets.learning.classroom import classroom
+from huracan_assets.learning.walk_forward import walk_forward
 from huracan_assets.settings import Settings
 from huracan_assets.shadow.assets import segment_decisions
 from huracan_assets.shadow.ledger import trade
@@ -18,7 +18,7 @@ from huracan_assets.simulation.costs import Costs
 from huracan_assets.simulation.trade_market import TradeMarket
 from huracan_assets.simulation.trade_outcomes import outcome_frame
 from huracan_assets_tests.decision.evidence import evidence, policy
-from huracan_assets_tests.learning.test_classroom import learning, version
+from huracan_assets_tests.learning.small_nights import learning, version
 from huracan_assets_tests.shadow.recorded_market import SETTINGS, SYMBOL, random_grid
 
 DAYS = 8
@@ -46,14 +46,14 @@ def test_orders_that_the_market_refuses_are_sent_and_counted(refusal: str, silen
     simulation = settings.simulation
     market = TradeMarket.of(grid, bars, None, Costs.of(simulation), simulation, limits.position_gbp)
     outcomes = outcome_frame(market)
-    room = classroom(version(DAYS), bars, outcomes, learning())
+    walk = walk_forward(version(DAYS), bars, outcomes, learning())
     frozen = policy(**ANYTHING)
     policies = Policies(per_fold=(None, frozen, frozen), fitted_until=(None, None, None), final=frozen)
     known = evidence(len(as_of), holes=False)
-    said = replace(known, as_of=room.ts.as_of, regime=np.full(len(as_of), "RANGE"), similar_net_bps=1.0 + known.raw)
+    said = replace(known, as_of=walk.ts.as_of, regime=np.full(len(as_of), "RANGE"), similar_net_bps=1.0 + known.raw)
 
-    decisions = segment_decisions(said, policies, room)
-    begin = room.traded[0].test_start
+    decisions = segment_decisions(said, policies, walk)
+    begin = walk.traded[0].test_start
     assert decisions["as_of"].to_list() == as_of.filter(pl.Series(as_of.to_numpy() > begin)).to_list()
     traded = trade(SYMBOL, decisions, market, limits)
     assert traded.refusals[refusal] > 5

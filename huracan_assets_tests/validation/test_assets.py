@@ -19,11 +19,11 @@ from huracan_assets.engines.consensus import alpha_signals
 from huracan_assets.features.feature_version import FeatureVersion
 from huracan_assets.guards.leakage import CHECKS, Finding, LeakageReport
 from huracan_assets.learning.assets import LAST_FOLD, VOTES_SHA256
-from huracan_assets.learning.classroom import Classroom, classroom
 from huracan_assets.learning.ppo_context import bar_context
 from huracan_assets.learning.ppo_walk_forward import vote
 from huracan_assets.learning.records import Calibrator, FoldRecord, LightGBMModel, utc
 from huracan_assets.learning.side_model import SidePair
+from huracan_assets.learning.walk_forward import WalkForward, walk_forward
 from huracan_assets.memory.recall import RECALL_SCHEMA
 from huracan_assets.memory.set_ups import Memory, held, known_set_ups
 from huracan_assets.memory.trade_memory import replace_ledger
@@ -47,7 +47,7 @@ from huracan_assets.validation.walk_forward_report import WalkForwardReport
 from huracan_assets_tests.decision.brains import brain, side_pair, stretch
 from huracan_assets_tests.decision.evidence import policy
 from huracan_assets_tests.gates.evidence import stress
-from huracan_assets_tests.learning.test_classroom import night, version
+from huracan_assets_tests.learning.small_nights import night, version
 from huracan_assets_tests.memory.ledgers import MAP, NIGHT, points
 from huracan_assets_tests.memory.ledgers import ledger as written_ledger
 from huracan_assets_tests.shadow.trades import ledger, row
@@ -58,8 +58,8 @@ VERSION = version(DAYS)
 BARS, OUTCOMES = night(7, DAYS)
 
 
-def room() -> Classroom:
-    return classroom(VERSION, BARS, OUTCOMES, settings().learning)
+def walk() -> WalkForward:
+    return walk_forward(VERSION, BARS, OUTCOMES, settings().learning)
 
 
 def context(day: date) -> dg.AssetExecutionContext:
@@ -71,7 +71,7 @@ def told(result: Any) -> Any:
     return result.value
 
 
-def traded(of: Classroom) -> pl.DataFrame:
+def traded(of: WalkForward) -> pl.DataFrame:
     """Every fortieth bar that is traded."""
     rows = np.concatenate([fold.test for fold in of.traded])[::40]
     rng = np.random.default_rng(1)
@@ -89,7 +89,7 @@ def model(pairs: tuple[SidePair, ...] = (), folds: tuple[FoldRecord, ...] = (), 
 
 @pytest.mark.usefixtures("engine_home")
 def test_the_sharpe_ratio_is_deflated_by_every_trial_on_record() -> None:
-    day, of, lake, tracking = VERSION.day, room(), Lake.open(), Tracking.open()
+    day, of, lake, tracking = VERSION.day, walk(), Lake.open(), Tracking.open()
     for number, when in enumerate((day - DAY, day, day)):
         tracking.begin_trial(SYMBOL, when, "lightgbm", f"key {number}", {}).fail()
     tracking.begin_trial(SYMBOL, day + DAY, "lightgbm", "of tomorrow", {}).fail()
@@ -114,9 +114,9 @@ def test_the_sharpe_ratio_is_deflated_by_every_trial_on_record() -> None:
 
 
 def test_trades_are_compared_with_shifts_of_a_day_and_more_alone() -> None:
-    found = told(assets.permutation_report(VERSION, BARS, OUTCOMES, traded(room())))
+    found = told(assets.permutation_report(VERSION, BARS, OUTCOMES, traded(walk())))
     assert isinstance(found, PermutationReport)
-    bars = sum(len(fold.test) for fold in room().traded)
+    bars = sum(len(fold.test) for fold in walk().traded)
     nearest = settings().validation.permutation_min_shift_bars
     assert nearest * settings().decision_minutes == 24 * 60
     assert found.shifts == bars - 2 * nearest + 1
@@ -187,14 +187,14 @@ def test_the_unstressed_world_is_traded_as_the_ledger_traded_it(
     version_ = written(whole)
     market, limits = window_trades(version_, bars), brain().policy.limits
     learning = settings().learning.model_copy(update={"first_train_days": 1, "folds": 2, "embargo_minutes": 120})
-    room_ = classroom(version_, bars, outcome_frame(market), learning)
+    walk = walk_forward(version_, bars, outcome_frame(market), learning)
     models, policies = (
-        answered(room_, bars, recalled),
+        answered(walk, bars, recalled),
         Policies(per_fold=(None, brain().policy), fitted_until=(None, None), final=brain().policy),
     )
     regimes = classify(bars)
-    evidence = night_evidence(version_, bars, regimes, alpha_signals(bars, regimes), recalled, models, room_)
-    shadow = trade(whole.symbol, segment_decisions(evidence, policies, room_), market, limits)
+    evidence = night_evidence(version_, bars, regimes, alpha_signals(bars, regimes), recalled, models, walk)
+    shadow = trade(whole.symbol, segment_decisions(evidence, policies, walk), market, limits)
     assert shadow.ledger.height > 5
     assert shadow.refusals["patterns"] > 20
 
@@ -230,15 +230,15 @@ def written(whole: Stretch) -> FeatureVersion:
     return VERSION.model_copy(update={"days": tuple(days), "day": whole.days[-1], "symbol": whole.symbol})
 
 
-def answered(room_: Classroom, bars: pl.DataFrame, recalled: pl.DataFrame) -> LightGBMModel:
+def answered(walk: WalkForward, bars: pl.DataFrame, recalled: pl.DataFrame) -> LightGBMModel:
     """The models of both segments, with what they and the agent say out of fold in the lake."""
-    lake, rows, day = Lake.open(), room_.asked(), bars["as_of"].dt.offset_by("-1us").dt.date()[-1]
-    asked = bars.filter(pl.col("as_of").is_in(pl.Series(room_.ts.as_of[rows]).dt.replace_time_zone("UTC").implode()))
+    lake, rows, day = Lake.open(), walk.asked(), bars["as_of"].dt.offset_by("-1us").dt.date()[-1]
+    asked = bars.filter(pl.col("as_of").is_in(pl.Series(walk.ts.as_of[rows]).dt.replace_time_zone("UTC").implode()))
     features = feature_matrix(asked, brain().names)
     said = brain().models.predict(features)
     frame = pl.DataFrame({"long": said[:, 0], "short": said[:, 1]})
     digest = lake.write_frame("lightgbm_model", "ETH-USDT", day, frame)
-    known = bar_context(room_.ts.as_of[rows], classify(asked), recalled)
+    known = bar_context(walk.ts.as_of[rows], classify(asked), recalled)
     votes = asked.select("as_of").with_columns(vote=vote(brain().agent, features, known))
     hashed = {VOTES_SHA256: lake.write_frame("ppo_checkpoint", "ETH-USDT", day, votes)}
     lake.write_document("ppo_checkpoint", "ETH-USDT", day, hashed)
@@ -247,7 +247,7 @@ def answered(room_: Classroom, bars: pl.DataFrame, recalled: pl.DataFrame) -> Li
             index=fold.index, test_start=utc(fold.test_start), test_end=utc(fold.test_end), train_rows=1,
             test_rows=len(fold.test), fitted_until=utc(fold.test_start),
         )
-        for fold in room_.folds
+        for fold in walk.folds
     )  # fmt: skip
     return model((brain().models, brain().models), folds, digest)
 

@@ -20,10 +20,10 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 def honest() -> Material:
-    room = night.room()
+    walk = night.walk()
     fits = [
-        fit_of(f"model of fold {fold.index}", FoldRecord.of(fold, room.ts.label_end).fitted_until, fold.test_start)
-        for fold in room.folds
+        fit_of(f"model of fold {fold.index}", FoldRecord.of(fold, walk.ts.label_end).fitted_until, fold.test_start)
+        for fold in walk.folds
     ]
     frame = pl.DataFrame({"ts": [night.bars()["as_of"][0]], "ret_15": [1.0]})
     replays = [Replay("features", np.datetime64("2021-02-24", "us"), frame, frame)]
@@ -48,40 +48,40 @@ def test_all_five_checks_run_and_an_honest_night_is_clean(honest: Material) -> N
 
 
 def with_column(material: Material, name: str, values: np.ndarray) -> Material:
-    ts, column = material.room.ts, material.room.ts.names.index(name)
+    ts, column = material.walk.ts, material.walk.ts.names.index(name)
     features = ts.features.copy()
     features[:, column] = values
-    return replace(material, room=replace(material.room, ts=replace(ts, features=features)))
+    return replace(material, walk=replace(material.walk, ts=replace(ts, features=features)))
 
 
 def test_a_feature_of_the_next_bar_is_found_though_its_replay_was_clean(honest: Material) -> None:
-    past = honest.room.ts.features[:, honest.room.ts.names.index("ret_15")]
+    past = honest.walk.ts.features[:, honest.walk.ts.names.index("ret_15")]
     found = checks(with_column(honest, "ret_15", np.append(past[1:], np.float32("nan"))))
     assert [finding.subject for finding in found["future_correlation"]] == ["ret_15"]
 
 
 def test_a_feature_made_of_the_label_is_found(honest: Material) -> None:
-    label = honest.room.ts.gross_bps[:, 0]
+    label = honest.walk.ts.gross_bps[:, 0]
     noise = np.random.default_rng(3).normal(size=len(label)) * np.nanstd(label)
     found = checks(with_column(honest, "kurt", (label + noise).astype(np.float32)))
     assert [finding.subject for finding in found["target_proxy"]] == ["kurt"]
 
 
 def test_a_training_label_that_reaches_into_the_test_is_found(honest: Material) -> None:
-    folds = list(honest.room.folds)
+    folds = list(honest.walk.folds)
     folds[1] = replace(folds[1], train=np.append(folds[1].train, folds[1].test[0] - 1))
-    only(checks(replace(honest, room=replace(honest.room, folds=folds))), "label_overlap", "fold 1")
+    only(checks(replace(honest, walk=replace(honest.walk, folds=folds))), "label_overlap", "fold 1")
 
 
 def test_a_row_without_a_label_that_teaches_is_found(honest: Material) -> None:
-    room = honest.room
-    bare = np.arange(len(room.ts)) == room.folds[0].train[3]
-    ts = replace(room.ts, label_end=np.where(bare, np.datetime64("NaT", "us"), room.ts.label_end))
-    only(checks(replace(honest, room=replace(room, ts=ts, folds=room.folds[:1]))), "label_overlap", "fold 0")
+    walk = honest.walk
+    bare = np.arange(len(walk.ts)) == walk.folds[0].train[3]
+    ts = replace(walk.ts, label_end=np.where(bare, np.datetime64("NaT", "us"), walk.ts.label_end))
+    only(checks(replace(honest, walk=replace(walk, ts=ts, folds=walk.folds[:1]))), "label_overlap", "fold 0")
 
 
 def test_a_fit_that_saw_its_test_is_found_by_its_word_and_by_its_bits(honest: Material) -> None:
-    start = honest.room.folds[2].test_start
+    start = honest.walk.folds[2].test_start
     late = fit_of("calibrator of fold 2", start.astype(object).replace(tzinfo=UTC) + HOUR, start)
     found = checks(replace(honest, fits=[*honest.fits, late]))
     only(found, "fit_on_test", "calibrator of fold 2")
@@ -126,7 +126,7 @@ def test_a_row_that_needs_the_future_is_found_and_a_universe_of_survivors(honest
 def test_the_plain_return_is_that_of_the_candles(honest: Material) -> None:
     candles = night.market().candles
     for row in (0, 500, 2000):
-        as_of = honest.room.ts.as_of[row].astype(object).replace(tzinfo=UTC)
+        as_of = honest.walk.ts.as_of[row].astype(object).replace(tzinfo=UTC)
         held = candles.filter(pl.col("ts").is_between(as_of + timedelta(minutes=1), as_of + timedelta(minutes=120)))
         assert held.height == 120
         assert honest.plain_return[row] == pytest.approx(np.log(held["close"][-1] / held["open"][0]))
