@@ -52,7 +52,7 @@ def _fetched(days: int) -> Usage:
     last = FIRST + timedelta(days=days - 1)
     command = (sys.executable, "-c", FETCH, _exchange(), str(folder), str(FIRST), str(last), *SYMBOLS)
     try:
-        usage = measure_process(command, core=None)
+        usage = measure_process(command, pinned=False)
     finally:
         shutil.rmtree(folder)
     if usage.exit_code != 0:

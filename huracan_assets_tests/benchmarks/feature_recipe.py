@@ -92,7 +92,7 @@ def feature_150_days_memory() -> float:
 def _range_usage() -> tuple[float, float]:
     """Wall seconds of the features, and the peak memory in MiB of the process that makes them."""
     command = (sys.executable, "-m", "huracan_assets_tests.benchmarks.feature_recipe")
-    usage = measure_process(command, {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}, core=None)
+    usage = measure_process(command, {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}, pinned=False)
     if usage.exit_code:
         raise RuntimeError(f"{' '.join(command)} failed:\n{usage.output[-4000:]}")
     return float(usage.output.split()[-1]), usage.peak_rss_mib

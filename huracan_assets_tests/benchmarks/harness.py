@@ -112,23 +112,18 @@ def run(subject: Benchmark) -> dict[str, Any]:
     }
 
 
-def measure_process(command: Sequence[str], env: Mapping[str, str] | None = None, core: int | None = 0) -> Usage:
+def measure_process(command: Sequence[str], env: Mapping[str, str] | None = None, *, pinned: bool = True) -> Usage:
     """Run a command to its end and say what it took.
 
     Args:
         env: set on top of this process's environment.
-        core: the one core to pin it to, None for no pinning.
-
-    Raises:
-        ValueError: the core is not one of this process's.
+        pinned: to the first of this process's cores; else to none.
     """
-    allowed = os.sched_getaffinity(0)
-    if core is not None and core not in allowed:
-        raise ValueError(f"core {core} is not one of this process's {sorted(allowed)}")
+    core = str(min(os.sched_getaffinity(0))) if pinned else ""
     read, write = os.pipe()
     begin = time.perf_counter()
     ended = subprocess.run(
-        [sys.executable, "-S", "-E", str(CHILD), str(write), "" if core is None else str(core), *command],
+        [sys.executable, "-S", "-E", str(CHILD), str(write), core, *command],
         env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

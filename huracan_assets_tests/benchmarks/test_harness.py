@@ -65,7 +65,7 @@ def test_a_process_is_measured_whole_and_pinned_to_one_core() -> None:
 from dataclasses import asdict
 import json, sys
 from huracan_assets_tests.benchmarks.harness import measure_process
-print(json.dumps(asdict(measure_process((sys.executable, "-c", {code!r}), {{"GREETING": "hello"}}, {core}))))
+print(json.dumps(asdict(measure_process((sys.executable, "-c", {code!r}), {{"GREETING": "hello"}}))))
 """
     small = subprocess.run([sys.executable, "-c", measure], capture_output=True, text=True, check=True)
     usage = json.loads(small.stdout)
@@ -76,9 +76,10 @@ print(json.dumps(asdict(measure_process((sys.executable, "-c", {code!r}), {{"GRE
     assert measure_process((sys.executable, "-c", "raise SystemExit(3)")).exit_code == 3
 
 
-def test_a_core_that_is_not_ours_is_refused() -> None:
-    with pytest.raises(ValueError, match="core 4096 is not one of"):
-        measure_process(("true",), core=4096)
+def test_a_process_that_is_not_pinned_has_all_our_cores() -> None:
+    code = "import os; print(os.sched_getaffinity(0))"
+    told = measure_process((sys.executable, "-c", code), pinned=False).output
+    assert told.strip() == str(os.sched_getaffinity(0))
 
 
 def test_the_command_prints_one_json_line_each_and_tells_failure_by_its_status(
