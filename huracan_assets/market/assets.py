@@ -14,7 +14,7 @@ import polars as pl
 
 from huracan_assets.days import MINUTES_PER_DAY, utc_now
 from huracan_assets.errors import MarketError, MissingDays
-from huracan_assets.market.candle_days import Failed, Written, left_behind, write_days
+from huracan_assets.market.candle_days import Failed, Written, left_behind, refuse_other_markets, write_days
 from huracan_assets.market.expansions import EXPANSIONS, HOURLY, left_out_by, make_days, unasked_days
 from huracan_assets.market.minute_accounts import make_statuses, status_strip, status_table
 from huracan_assets.market.revisions import compared_tag, report_revisions, uncompared_nights
@@ -255,9 +255,12 @@ def heal(context: dg.AssetExecutionContext, asset: str, symbol: str, days: Seque
         The days made.
 
     Raises:
-        MarketError: the source does not have them; the message names the days.
+        MarketError: the source does not have them, or candles of them are of another market; the message names the
+            days.
     """
     lake, stale = Lake.open(), STALE.get(asset)
+    if asset == candles.key.path[-1]:
+        refuse_other_markets(market_source(), lake, symbol, days)
     missing = stale(lake, symbol, days, settings().market) if stale else lake.missing(asset, symbol, days)
     if missing:
         context.log.info(f"healing {len(missing)} days of {asset} of {symbol}, {missing[0]} to {missing[-1]}")

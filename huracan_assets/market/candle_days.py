@@ -10,7 +10,7 @@ import polars as pl
 
 from huracan_assets.days import days_between, unbroken_spans
 from huracan_assets.errors import MarketError, StorageError
-from huracan_assets.market.source import MarketSource, Piece, Span, require_days, split_days
+from huracan_assets.market.source import INVENTED, MarketSource, Piece, Span, require_days, split_days
 from huracan_assets.resources.lake import Lake
 
 SOURCE_TAG = "huracan.source"
@@ -75,6 +75,26 @@ def left_behind(source: MarketSource, lake: Lake, symbol: str, days: Sequence[da
         except StorageError:  # damaged since: it is fetched again
             continue
         yield Written(symbol, day, frame, lake.frame_hash("candles", symbol, day))
+
+
+def refuse_other_markets(source: MarketSource, lake: Lake, symbol: str, days: Sequence[date]) -> None:
+    """Days of an invented market and of any other are of two worlds: no window holds both.
+
+    Raises:
+        MarketError: of `days`, some in the lake are not of this source, and that or they are invented.
+    """
+    absent = set(lake.missing("candles", symbol, days))
+    told = {day: lake.frame_tag("candles", symbol, day, SOURCE_TAG) for day in days if day not in absent}
+    others = {
+        day: name for day, name in told.items() if name and name != source.name and INVENTED in name + source.name
+    }
+    if others:
+        first = min(others)
+        raise MarketError(
+            f"{len(others)} days of candles of {symbol}, the first {first}, are of the {others[first]}, and the market "
+            f"is set to the {source.name}: no window holds both. Set HURACAN_HOME to a folder of its own, or the "
+            "settings of the market back, or materialise these days of candles again"
+        )
 
 
 def _days_of(piece: Piece) -> dict[date, pl.DataFrame]:

@@ -19,6 +19,7 @@ from huracan_assets.market.contract import empty_candles
 from huracan_assets.settings import Settings
 
 LIKE, NAMED = 0.75, 20  # how alike a name is to be meant; symbols named where none is
+INVENTED = "synthetic market"  # begins the name of one
 PIECE_DAYS = 31  # of a file source's piece: a month is read about as quickly as a day
 
 

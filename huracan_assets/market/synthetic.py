@@ -29,7 +29,7 @@ from huracan_assets.market.contract import (
     validate_perpetual,
     validate_range,
 )
-from huracan_assets.market.source import Piece, Span, one_after_the_other, unknown_symbol
+from huracan_assets.market.source import INVENTED, Piece, Span, one_after_the_other, unknown_symbol
 from huracan_assets.market.synthetic_basis import basis_path
 from huracan_assets.resources.compiled import njit
 
@@ -176,7 +176,7 @@ class SyntheticSource:
     @property
     def name(self) -> str:
         """`synthetic`, with what distinguishes one market from another."""
-        return f"synthetic market (seed {self._seed}, edge {self._edge} bps)"
+        return f"{INVENTED} (seed {self._seed}, edge {self._edge} bps)"
 
     def first_day(self, symbol: str) -> date | None:
         """See `MarketSource.first_day`."""

@@ -11,9 +11,12 @@ import dagster as dg
 import pytest
 
 from huracan_assets.days import DAY, days_between
-from huracan_assets.errors import MissingDays
-from huracan_assets.market.assets import candles, hourly_candles, market_source
-from huracan_assets.market.candle_days import SOURCE_TAG, Failed, Written, left_behind, write_days
+from huracan_assets.errors import MarketError, MissingDays
+from huracan_assets.market.archive.source import ArchiveSource
+from huracan_assets.market.assets import candles, hourly_candles, market_source, minute_status
+from huracan_assets.market.candle_days import SOURCE_TAG, Failed, Written, left_behind, refuse_other_markets, write_days
+from huracan_assets.market.source import MarketSource
+from huracan_assets.market.synthetic import SyntheticSource
 from huracan_assets.partitions import partition_key
 from huracan_assets.resources.lake import Lake
 from huracan_assets.settings import settings
@@ -163,3 +166,36 @@ def test_days_that_fail_leave_the_good_days_of_their_symbol(
     assert not materialize(instance, candles).success
     assert recorded(instance) == KEYS - {partition_key(FIRST + DAY, "ETH-USDT")}
     assert lake.missing("candles", "ETH-USDT", DAYS) == [FIRST + DAY]
+
+
+def invented(edge: float = 0.0) -> SyntheticSource:
+    return SyntheticSource(symbols=SYMBOLS, benchmark=SYMBOLS[0], first=FIRST, seed=1, edge=edge)
+
+
+def test_an_invented_market_shares_no_window_with_another(server: Server, lake: Lake, tmp_path: Path) -> None:
+    list(write_days(invented(), lake, {"BTC-USDT": DAYS[:2]}))
+    refuse_other_markets(invented(), lake, "BTC-USDT", DAYS)
+    others: list[MarketSource] = [invented(edge=0.25), door(server.url), ArchiveSource(tmp_path)]
+    for other in others:
+        with pytest.raises(
+            MarketError, match=r"2 days of candles of BTC-USDT, the first 2024-03-01, are of the synthetic"
+        ):
+            refuse_other_markets(other, lake, "BTC-USDT", DAYS)
+        refuse_other_markets(other, lake, "ETH-USDT", DAYS)
+    list(write_days(door(server.url), lake, {"ETH-USDT": DAYS}))
+    refuse_other_markets(ArchiveSource(tmp_path), lake, "ETH-USDT", DAYS)  # what an exchange said, however it came
+    with pytest.raises(MarketError, match="3 days of candles of ETH-USDT"):
+        refuse_other_markets(invented(), lake, "ETH-USDT", DAYS)
+
+
+def test_a_night_on_another_market_in_the_same_home_is_refused_before_it_writes(
+    instance: dg.DagsterInstance, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(write_days(invented(), lake, dict.fromkeys(SYMBOLS, DAYS[:2])))
+    result = materialize(instance, minute_status)
+    assert not result.success
+    (failure,) = [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE]
+    error = failure.step_failure_data.error
+    assert error is not None
+    assert "Set HURACAN_HOME to a folder of its own" in error.to_string()
+    assert lake.missing("candles", "BTC-USDT", DAYS) == [LAST]
