@@ -13,7 +13,7 @@ acted on, so no return that reaches beyond the segment is ever paid out.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -45,6 +45,7 @@ class Market:
         cost_bps: (n,) one-way cost of a change of position by one.
         run_end: (n,) the last row of the unbroken run that the row belongs to.
         starts: rows from which at least one step can be made.
+        weight: (f,) in [0, 1], how much of each feature is shown.
     """
 
     features: Singles
@@ -53,6 +54,7 @@ class Market:
     cost_bps: Floats
     run_end: Ints
     starts: Ints
+    weight: Floats
 
     @cached_property
     def fingerprint(self) -> str:
@@ -64,8 +66,8 @@ class Market:
 
     @cached_property
     def observed(self) -> ObservationStatistics:
-        """The statistics of all its features, the same for every agent that learns here."""
-        statistics = ObservationStatistics.empty(self.features.shape[1])
+        """The statistics of all its features and their weights, the same for every agent that learns here."""
+        statistics = replace(ObservationStatistics.empty(self.features.shape[1]), weight=self.weight)
         statistics.update(self.features)
         return statistics
 
@@ -115,7 +117,8 @@ def make_market(
         raise ContractError(f"no feature of the {len(chosen)} bars of the segment is a number: check the features")
     ends = np.flatnonzero(~playable)
     run_end = ends[np.searchsorted(ends, np.arange(len(chosen)))]
-    return Market(shown, np.ascontiguousarray(known[chosen], np.float32), returns, costs, run_end, starts)
+    context = np.ascontiguousarray(known[chosen], np.float32)
+    return Market(shown, context, returns, costs, run_end, starts, np.ones(shown.shape[1]))
 
 
 def account_state(action: Ints, held: Ints, episode_bars: int) -> Ints:

@@ -27,9 +27,9 @@ from huracan_assets.learning.ppo_context import CONTEXT
 from huracan_assets.learning.ppo_observation import ObservationStatistics
 from huracan_assets.settings import PPOSettings
 
-FORMAT = "huracan-ppo-4"
+FORMAT = "huracan-ppo-5"
 ENTRY = "huracan"
-STATISTICS = ("mean", "m2", "count")
+STATISTICS = ("mean", "m2", "count", "weight")
 MOMENTS = ("exp_avg", "exp_avg_sq")
 STAGE_PARTS = ("index", "updates", "done", "market")
 ENV_PARTS = ("row", "end", "account", "equity", "peak", "worst")

@@ -3,7 +3,7 @@
 Welford's algorithm in the pairwise form of Chan, Golub and LeVeque (1979), one count per feature since
 features are undefined on different bars. A feature that is not finite is left out of the statistics and
 becomes 0 after standardisation, its running mean; no mask column is added, so "undefined" and "average" look
-alike to the network.
+alike to the network. What is shown of a standardised feature is its weight (`ppo_evidence.py`).
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ CLIP = 5.0  # standard deviations; heavy tails would own the first layer
 
 @dataclass
 class ObservationStatistics:
-    """`mean`, `m2` (sum of squared deviations) and `count` of what was seen, each (f,) float64."""
+    """`mean`, `m2` (sum of squared deviations) and `count` of what was seen, `weight` in [0, 1]; each (f,) float64."""
 
     mean: Floats
     m2: Floats
     count: Floats
+    weight: Floats
 
     @classmethod
     def empty(cls, features: int) -> ObservationStatistics:
-        """Nothing seen: mean 0, variance 1."""
-        return cls(np.zeros(features), np.zeros(features), np.zeros(features))
+        """Nothing seen: mean 0, variance 1, weight 1."""
+        return cls(np.zeros(features), np.zeros(features), np.zeros(features), np.ones(features))
 
     def variance(self) -> Floats:
         """(f,) population variance; 1 for a feature that was never seen."""
@@ -51,9 +52,9 @@ class ObservationStatistics:
         self.count = self.count + count
 
     def standardise(self, rows: Singles) -> Singles:
-        """`rows` (..., f) in running standard deviations, within +-CLIP, 0 where not finite; float32."""
+        """`rows` (..., f) in standard deviations, within +-CLIP, times their weight; float32, 0 where not finite."""
         scale = 1 / np.sqrt(self.variance() + EPSILON)
         with np.errstate(invalid="ignore", over="ignore"):
             scaled = (rows - self.mean.astype(np.float32)) * scale.astype(np.float32)
         scaled = np.where(np.isfinite(rows), scaled, np.float32(0))
-        return np.clip(scaled, -CLIP, CLIP, out=scaled)
+        return np.clip(scaled, -CLIP, CLIP, out=scaled) * self.weight.astype(np.float32)

@@ -20,6 +20,7 @@ from huracan_assets.errors import ContractError
 from huracan_assets.learning.market_env import Market, make_market
 from huracan_assets.learning.ppo import Learner, begin_stage, new_learner, train
 from huracan_assets.learning.ppo_checkpoint import load, save
+from huracan_assets.learning.ppo_evidence import weigh
 from huracan_assets.learning.ppo_policy import context_bias, joint_vote, play
 from huracan_assets.learning.ppo_rollout import Metrics
 from huracan_assets.learning.ppo_seeds import SeedReport
@@ -112,25 +113,23 @@ def train_walk_forward(
     def market(rows: Ints) -> Market:
         return make_market(features, next_return_bps, cost_bps, rows, context)
 
+    def taught(rows: Ints, steps: int) -> Iterator[Metrics]:
+        weighed = weigh(market(rows), settings.evidence_prior, settings.hold_bars)
+        for learner in learners:
+            begin_stage(learner, weighed, steps)
+            yield from train(learner, weighed, progress=progress)
+
     for stage, fold in enumerate(folds):
         _refuse_overlap(fold)
-        curve += _taught(learners, market(fold.train), settings.fold_steps if stage else settings.first_steps, progress)
+        curve += taught(fold.train, settings.fold_steps if stage else settings.first_steps)
         said = joint_vote(_as_asked(learners), features[fold.asked], context[fold.asked])
         votes[fold.asked], agreement[fold.asked] = said.vote, said.agreement
         tests += _tested(learners, fold.index, market(fold.test))
     last_fold = save(learners, feature_set)
-    curve += _taught(learners, market(np.flatnonzero(teachable)), settings.fold_steps, progress)
+    curve += taught(np.flatnonzero(teachable), settings.fold_steps)
     report = SeedReport.of(seeds, tests, float(np.nanmean(agreement)))
     bias = np.stack([context_bias(learner) for learner in learners])
     return PPOWalkForward(votes, save(learners, feature_set), last_fold, curve, tests, report, bias)
-
-
-def _taught(
-    learners: Sequence[Learner], market: Market, steps: int, progress: Callable[[Metrics], None] | None
-) -> Iterator[Metrics]:
-    for learner in learners:
-        begin_stage(learner, market, steps)
-        yield from train(learner, market, progress=progress)
 
 
 def _refuse_overlap(fold: FoldRows) -> None:

@@ -59,6 +59,7 @@ class PPOSettings(Section):
     drawdown_aversion: float = Field(ge=0, description="share of an episode's maximum drawdown that is charged")
     hold_bars: int = Field(ge=1, description="bars in a position that cost nothing")
     hold_charge: float = Field(ge=0, description="charged for each bar beyond them, in sigmas")
+    evidence_prior: float = Field(gt=0, description="t^2 at which half of a feature counts; the best counts whole")
     curriculum_share: float = Field(
         ge=0, le=0.5, description="share of the first stage on easy stretches, and again on easy and medium ones"
     )

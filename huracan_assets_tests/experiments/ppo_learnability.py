@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from huracan_assets.learning.market_env import Market, make_market
 from huracan_assets.learning.ppo import Learner, begin_stage, new_learner, train
 from huracan_assets.learning.ppo_context import CONTEXT_UNIT, no_context
+from huracan_assets.learning.ppo_evidence import weigh
 from huracan_assets.learning.ppo_policy import play
 from huracan_assets.learning.ppo_seeds import Spread
 from huracan_assets.settings import read_settings
@@ -88,7 +89,7 @@ def _shuffled(market: Market, seed: int) -> Market:
 
 def _trained(market: Market, seed: int) -> Learner:
     settings = read_settings("local").learning.ppo
-    learner = new_learner(FEATURES, settings, seed)
-    begin_stage(learner, market, settings.first_steps)
-    train(learner, market)
+    learner, weighed = new_learner(FEATURES, settings, seed), weigh(market, settings.evidence_prior, settings.hold_bars)
+    begin_stage(learner, weighed, settings.first_steps)
+    train(learner, weighed)
     return learner

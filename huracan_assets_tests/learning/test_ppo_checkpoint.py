@@ -99,8 +99,8 @@ def test_what_is_no_checkpoint_is_refused() -> None:
     for altered in (missing, tensors | {name: np.zeros(3, np.float32)}, tensors | {name: tensors[name] + 1}):
         with pytest.raises(ContractError, match="SHA-256"):
             load(safetensors.numpy.save(altered, header))
-    old = {"huracan": json.dumps({**metadata(data), "format": "huracan-ppo-3"})}
-    with pytest.raises(ContractError, match="wanted huracan-ppo-4: train it again"):
+    old = {"huracan": json.dumps({**metadata(data), "format": "huracan-ppo-4"})}
+    with pytest.raises(ContractError, match="wanted huracan-ppo-5: train it again"):
         load(safetensors.numpy.save(tensors, old))
 
 

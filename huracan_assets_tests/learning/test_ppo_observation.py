@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,3 +42,12 @@ def test_standardised_rows_are_finite_bounded_and_zero_where_undefined() -> None
     assert scaled[0].tolist() == [0.0, 0.0]
     assert np.allclose(scaled[1], [0.0, 1.0], atol=0.05)
     assert scaled[2].tolist() == [CLIP, -CLIP]
+
+
+def test_a_standardised_feature_is_shown_by_its_weight() -> None:
+    rng = np.random.default_rng(2)
+    whole = ObservationStatistics.empty(3)
+    whole.update(rng.normal(5, 3, (1000, 3)).astype(np.float32))
+    rows = rng.normal(5, 30, (50, 3)).astype(np.float32)
+    shown = replace(whole, weight=np.array([1.0, 0.25, 0.0])).standardise(rows)
+    np.testing.assert_array_equal(shown, whole.standardise(rows) * np.array([1.0, 0.25, 0.0], np.float32))

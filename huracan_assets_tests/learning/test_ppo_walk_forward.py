@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from huracan_assets.errors import ContractError
+from huracan_assets.learning.market_env import make_market
 from huracan_assets.learning.ppo_checkpoint import load, metadata
 from huracan_assets.learning.ppo_context import CONTEXT_COLUMNS
+from huracan_assets.learning.ppo_evidence import weigh
 from huracan_assets.learning.ppo_policy import flat_votes
 from huracan_assets.learning.ppo_walk_forward import PPOWalkForward, train_walk_forward, vote
 from huracan_assets_tests.learning.ppo_markets import SMALL
@@ -97,6 +99,15 @@ def test_votes_of_a_fold_do_not_see_what_comes_from_its_start_on(clean: PPOWalkF
     assert poisoned.checkpoint != clean.checkpoint  # the poison did reach the last stage
 
 
+def test_agents_are_shown_what_their_own_training_rows_hold_evidence_for(clean: PPOWalkForward) -> None:
+    features, context, returns, costs = data()
+    market = make_market(features, returns, costs, FOLDS[-1].train, context)
+    weighed = weigh(market, SETTINGS.evidence_prior, SETTINGS.hold_bars)
+    assert weighed.weight.max() == 1.0 > weighed.weight.min()
+    for agent in load(clean.last_fold):
+        np.testing.assert_array_equal(agent.observation.weight, weighed.weight)
+
+
 def test_rows_that_may_not_teach_are_not_taught_to_what_is_shipped_either() -> None:
     """They lie after all that the folds train on, so the last stage alone could meet them."""
     untaught = [410, 430, 431, 479]
@@ -105,7 +116,7 @@ def test_rows_that_may_not_teach_are_not_taught_to_what_is_shipped_either() -> N
     features[untaught], context[untaught], returns[untaught], costs[untaught] = 1e3, 8.0, 1e4, 500.0
     other = walk(features, context, returns, costs, untaught=untaught)
     assert other.checkpoint == plain.checkpoint
-    assert other.tests != plain.tests  # they are judged
+    assert (other.votes[untaught] != plain.votes[untaught]).all()  # they are asked about
     assert walk(features, context, returns, costs).checkpoint != plain.checkpoint
 
 

@@ -23,7 +23,6 @@ from huracan_assets.learning.market_env import (
     account_columns,
     account_steps,
 )
-from huracan_assets.learning.ppo_observation import ObservationStatistics
 from huracan_assets.settings import PPOSettings
 
 
@@ -34,9 +33,7 @@ class MarketVecEnv(VecEnv):
         width = market.features.shape[1] + ACCOUNT_COLUMNS
         box = spaces.Box(-np.inf, np.inf, (width,), np.float32)
         super().__init__(settings.environments, box, spaces.Discrete(ACTIONS))
-        statistics = ObservationStatistics.empty(market.features.shape[1])
-        statistics.update(market.features)
-        self.shown = statistics.standardise(market.features)
+        self.shown = market.observed.standardise(market.features)
         self.market, self.settings, self.scale = market, settings, scale_bps
         self.rng = np.random.default_rng(seed)
         self.columns, self.after = account_columns(settings.episode_bars), account_steps(settings.episode_bars)
