@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -38,16 +40,16 @@ OTHER_HOME = "make room, or correct its rights, or set HURACAN_HOME to a folder 
 NEXT = """\
 What next
   the web UI, this run in it asset by asset
-      make up
+      {here}make up
   another symbol-day
-      huracan run 2025-06-29 ETH-USDT
+      {here}{huracan} run 2025-06-29 ETH-USDT
   the same market with an edge planted in it, for the gates to find
-      HURACAN_HOME=.huracan-edge HURACAN_MARKET__SYNTHETIC__EDGE=0.25 huracan demo
+      HURACAN_HOME=.huracan-edge HURACAN_MARKET__SYNTHETIC__EDGE=0.25 {huracan} demo
   candles from a folder of Parquet, CSV or ZIP files
       HURACAN_HOME=.huracan-archive HURACAN_MARKET__SOURCE=archive HURACAN_MARKET__ARCHIVE=FOLDER \\
-        huracan run DAY SYMBOL
+        {huracan} run DAY SYMBOL
   candles from a real exchange, through its public endpoints
-      HURACAN_HOME=.huracan-live HURACAN_MARKET__SOURCE=ccxt huracan run DAY SYMBOL
+      HURACAN_HOME=.huracan-live HURACAN_MARKET__SOURCE=ccxt {huracan} run DAY SYMBOL
 A home keeps the candles it has: each market wants a HURACAN_HOME of its own."""
 
 
@@ -94,7 +96,13 @@ app.add_typer(cli_features.app, name="features")
 def demo() -> None:
     """A finished nightly symbol-day on the embedded default, from candles to the verdict of the gates."""
     _run(DEMO_DAY, DEMO_SYMBOL)
-    say(f"\n{NEXT.replace('huracan ', f'{_own_name()} ')}")
+    say(f"\n{next_steps(os.environ, _own_name())}")
+
+
+def next_steps(environment: Mapping[str, str], huracan: str) -> str:
+    """What to type next; where this run was given a home or a market of its own, the next one needs them too."""
+    own = sorted((name, value) for name, value in environment.items() if name.startswith("HURACAN_"))
+    return NEXT.format(here="".join(f"{name}={shlex.quote(value)} " for name, value in own), huracan=huracan)
 
 
 @app.command()

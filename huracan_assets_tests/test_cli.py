@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shlex
 import subprocess
 import sys
 from datetime import date
@@ -233,6 +234,16 @@ def test_a_day_that_the_source_lacks_fails_in_the_sources_own_words(cli_night: N
     log = home / "logs" / "run.2025-06-30.BTC-USDT.log"
     assert str(log) in result.stderr
     assert "STEP_FAILURE" in log.read_text(encoding="utf-8")
+
+
+def test_what_to_do_next_stays_in_the_home_and_the_market_of_this_run() -> None:
+    plain = cli.next_steps({"PATH": "/bin"}, ".venv/bin/huracan").splitlines()
+    assert [line.strip() for line in plain[2:5:2]] == ["make up", ".venv/bin/huracan run 2025-06-29 ETH-USDT"]
+    own = {"HURACAN_MARKET__SYNTHETIC__EDGE": "0.25", "HURACAN_HOME": "/tmp/a home", "PATH": "/bin"}
+    lines = cli.next_steps(own, "huracan").splitlines()
+    given = ["HURACAN_HOME=/tmp/a home", "HURACAN_MARKET__SYNTHETIC__EDGE=0.25"]
+    assert shlex.split(lines[2]) == [*given, "make", "up"]
+    assert shlex.split(lines[4]) == [*given, "huracan", "run", "2025-06-29", "ETH-USDT"]
 
 
 def test_a_night_shows_its_steps_its_verdict_and_a_bundle_that_verifies(cli_night: Night) -> None:
