@@ -168,7 +168,7 @@ def ppo_checkpoint(
             "updates": len(trained.curve),
             "seeds_that_earn": trained.seeds.earning,
             "agreement": trained.seeds.agreement,
-            **{name: dg.MetadataValue.md(section) for name, section in ppo_page(trained).items()},
+            **{name: dg.MetadataValue.md(section) for name, section in ppo_page(trained, walk.ts.names).items()},
         },
     )
 

@@ -16,18 +16,30 @@ from huracan_assets.learning.ppo_walk_forward import PPOWalkForward
 from huracan_assets.observability.plots import training_curve
 from huracan_assets.observability.tables import markdown_table
 
+SHOWN = 12
 CURVES = ("charts/reward", "charts/net_bps", "charts/trade_rate", "losses/entropy", "losses/explained_variance")
 
 
-def ppo_page(walk: PPOWalkForward) -> dict[str, str]:
-    """Sections of Markdown by name; means over the agents where nothing else is said."""
+def ppo_page(walk: PPOWalkForward, names: Sequence[str]) -> dict[str, str]:
+    """Sections of Markdown by name; means over the agents where nothing else is said.
+
+    Args:
+        names: of the features.
+    """
     return {
         "seeds": markdown_table(walk.seeds.rows()),
+        "shown": markdown_table(shown_rows(walk.weight, names)),
         "segments": markdown_table(_mean_over_agents(walk.tests)),
         "context": markdown_table(bias_rows(walk.bias)),
         "reward": markdown_table(reward_rows(walk.curve)),
         "curve": _curve(walk.curve),
     }
+
+
+def shown_rows(weight: npt.NDArray[np.float64], names: Sequence[str]) -> list[dict[str, str | float]]:
+    """The features of which the agents are shown most, the first whole."""
+    most = np.argsort(-weight, kind="stable")[:SHOWN]
+    return [{"feature": names[place], "shown": float(weight[place].round(3))} for place in most]
 
 
 def bias_rows(bias: npt.NDArray[np.float64]) -> list[dict[str, str | float]]:

@@ -63,6 +63,7 @@ class PPOWalkForward:
         tests: for each fold and agent the `Performance.summary` on the fold's test rows, `fold` and `seed`.
         seeds: the agents side by side.
         bias: (agents, actions, context) what the context weighs in the logits of the shipped agents.
+        weight: (f,) how much of each feature the shipped agents are shown.
     """
 
     votes: Floats
@@ -72,6 +73,7 @@ class PPOWalkForward:
     tests: list[Metrics]
     seeds: SeedReport
     bias: Floats
+    weight: Floats
 
 
 def train_walk_forward(
@@ -129,7 +131,8 @@ def train_walk_forward(
     curve += taught(np.flatnonzero(teachable), settings.fold_steps)
     report = SeedReport.of(seeds, tests, float(np.nanmean(agreement)))
     bias = np.stack([context_bias(learner) for learner in learners])
-    return PPOWalkForward(votes, save(learners, feature_set), last_fold, curve, tests, report, bias)
+    weight = learners[0].observation.weight
+    return PPOWalkForward(votes, save(learners, feature_set), last_fold, curve, tests, report, bias, weight)
 
 
 def _refuse_overlap(fold: FoldRows) -> None:

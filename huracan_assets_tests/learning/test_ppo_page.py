@@ -22,7 +22,8 @@ def test_terms_are_means_by_stage_and_level() -> None:
 
 
 def test_a_walk_has_a_page() -> None:
-    page = ppo_page(walk(*data()))
+    page = ppo_page(walk(*data()), ["a", "b", "c", "d", "e"])
+    assert page["shown"].splitlines()[2].endswith("| 1 |") and page["shown"].count("\n") == 1 + 5
     assert page["seeds"].count("\n") == 7 and "seed 4" in page["seeds"] and "IQM" in page["seeds"]
     assert page["segments"].count("\n") == 5
     assert all(name.split("_")[0] in page["reward"] for name in TERMS)
