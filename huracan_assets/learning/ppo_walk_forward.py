@@ -115,24 +115,28 @@ def train_walk_forward(
     def market(rows: Ints) -> Market:
         return make_market(features, next_return_bps, cost_bps, rows, context)
 
-    def taught(rows: Ints, steps: int) -> Iterator[Metrics]:
-        weighed = weigh(market(rows), settings.evidence_prior, settings.hold_bars)
-        for learner in learners:
-            begin_stage(learner, weighed, steps)
-            yield from train(learner, weighed, progress=progress)
-
     for stage, fold in enumerate(folds):
         _refuse_overlap(fold)
-        curve += taught(fold.train, settings.fold_steps if stage else settings.first_steps)
+        curve += _taught(learners, market(fold.train), settings.fold_steps if stage else settings.first_steps, progress)
         said = joint_vote(_as_asked(learners), features[fold.asked], context[fold.asked])
         votes[fold.asked], agreement[fold.asked] = said.vote, said.agreement
         tests += _tested(learners, fold.index, market(fold.test))
     last_fold = save(learners, feature_set)
-    curve += taught(np.flatnonzero(teachable), settings.fold_steps)
+    curve += _taught(learners, market(np.flatnonzero(teachable)), settings.fold_steps, progress)
     report = SeedReport.of(seeds, tests, float(np.nanmean(agreement)))
     bias = np.stack([context_bias(learner) for learner in learners])
     weight = learners[0].observation.weight
     return PPOWalkForward(votes, save(learners, feature_set), last_fold, curve, tests, report, bias, weight)
+
+
+def _taught(
+    learners: Sequence[Learner], market: Market, steps: int, progress: Callable[[Metrics], None] | None
+) -> Iterator[Metrics]:
+    settings = learners[0].settings
+    weighed = weigh(market, settings.evidence_prior, settings.hold_bars)
+    for learner in learners:
+        begin_stage(learner, weighed, steps)
+        yield from train(learner, weighed, progress=progress)
 
 
 def _refuse_overlap(fold: FoldRows) -> None:
