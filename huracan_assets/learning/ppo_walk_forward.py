@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -111,10 +112,7 @@ def train_walk_forward(
     votes, agreement = np.full((2, len(features)), np.nan)
     curve: list[Metrics] = []
     tests: list[Metrics] = []
-
-    def market(rows: Ints) -> Market:
-        return make_market(features, next_return_bps, cost_bps, rows, context)
-
+    market = partial(make_market, features, next_return_bps, cost_bps, context=context)
     for stage, fold in enumerate(folds):
         _refuse_overlap(fold)
         curve += _taught(learners, market(fold.train), settings.fold_steps if stage else settings.first_steps, progress)
