@@ -259,7 +259,7 @@ def heal(context: dg.AssetExecutionContext, asset: str, symbol: str, days: Seque
             days.
     """
     lake, stale = Lake.open(), STALE.get(asset)
-    if asset == candles.key.path[-1]:
+    if asset == "candles":
         refuse_other_markets(market_source(), lake, symbol, days)
     missing = stale(lake, symbol, days, settings().market) if stale else lake.missing(asset, symbol, days)
     if missing:

@@ -85,9 +85,9 @@ def refuse_other_markets(source: MarketSource, lake: Lake, symbol: str, days: Se
     """
     absent = set(lake.missing("candles", symbol, days))
     told = {day: lake.frame_tag("candles", symbol, day, SOURCE_TAG) for day in days if day not in absent}
-    others = {
-        day: name for day, name in told.items() if name and name != source.name and INVENTED in name + source.name
-    }
+    others = {day: name for day, name in told.items() if name and name != source.name}
+    if not source.name.startswith(INVENTED):  # what was recorded is one market, however it came
+        others = {day: name for day, name in others.items() if name.startswith(INVENTED)}
     if others:
         first = min(others)
         raise MarketError(

@@ -40,7 +40,8 @@ NEIGHBOUR = row_type(
     query=">i4", known_at=">i8", side=">i2", regime=">i2", own_regime="u1", net_bps=">f8", distance=">f8",
 )  # fmt: skip
 
-# The zero keeps the planner from the graph of all coins, which would answer approximately.
+# The zero keeps the planner from the graph of all coins, which would answer approximately; by the OFFSET a bar's regime
+# is named once, and not again for every set-up that is compared with it.
 SEARCH = """
     COPY (
         WITH own AS {gathered} (

@@ -42,9 +42,16 @@ def main(arguments: list[str]) -> int:
 
 
 def span(text: str) -> tuple[int, ...]:
-    """`201-217` as the seeds from the first to the last of them."""
+    """`201-217` as the seeds from the first to the last of them.
+
+    Raises:
+        ValueError: it is neither a number nor two in order.
+    """
     first, _, last = text.partition("-")
-    return tuple(range(int(first), int(last or first) + 1))
+    seeds = tuple(range(int(first), int(last or first) + 1))
+    if not seeds:
+        raise ValueError(f"{text} ends before it begins")
+    return seeds
 
 
 if __name__ == "__main__":

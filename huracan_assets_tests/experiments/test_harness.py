@@ -67,3 +67,10 @@ def test_the_command_runs_the_named_ones_and_tells_an_unwelcome_answer_by_its_st
     assert main([]) == 2
     assert "Is two below one?" in capsys.readouterr().err
     assert main(["absent"]) == 2
+    assert main(["draw", "--seeds", "7-9"]) == main(["draw", "--seeds", "5"]) == 0
+    conclusions = [line for line in capsys.readouterr().out.splitlines() if "question" in line]
+    assert [json.loads(line)["seeds"] for line in conclusions] == [[7, 8, 9], [5]]
+    for strange in ("9-7", "seven"):
+        with pytest.raises(SystemExit):
+            main(["draw", "--seeds", strange])
+        assert f"invalid span value: '{strange}'" in capsys.readouterr().err
